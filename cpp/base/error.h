@@ -36,11 +36,6 @@ struct NonFiniteError : Error {
   using Error::Error;
 };
 
-/// The caller's interrupt check asked to stop; nothing was changed.
-struct Interrupted : Error {
-  using Error::Error;
-};
-
 }  // namespace agpt
 
 /// Refuses what a caller got wrong; always on. `message` is one sentence, and `condition` has no side effect.

@@ -1,0 +1,332 @@
+#include "cpp/backend/cpu/cpu_backend.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <type_traits>
+
+#include "cpp/backend/cpu/kernel_table.h"
+#include "cpp/backend/host_gradient.h"
+#include "cpp/backend/scratch.h"
+
+namespace agpt {
+namespace {
+
+/// One linear layer, ready for the matrix kernels.
+template <class Real>
+struct PackedLinear {
+  Index inputs = 0, outputs = 0;
+  AlignedBuffer<Real> forward;    // (inputs, outputs) in panels
+  AlignedBuffer<Real> backward;   // (outputs, inputs) in panels
+};
+
+/// Angles of the rotation for a row of q or k: x[c] * cosine[c] + x[c ^ 1] * sine[c].
+template <class Real>
+struct Rotation {
+  bool pairs_are_even = true;           // every head starts at an even column, so c ^ 1 is the partner
+  std::vector<Index> pair_column;       // first column of each rotated pair, for heads that start at odd columns
+  Index stride = 0;
+  AlignedBuffer<Real> cosine, sine, inverse_sine;  // (positions, d_model)
+};
+
+template <class Real>
+class CpuBackend final : public Backend<Real> {
+ public:
+  CpuBackend(const ModelShape& shape, const std::string& kernels)
+      : kernels_(select_kernels<Real>(kernels)), shape_(shape), layout_(shape), padded_(static_cast<size_t>(layout_.size), "the parameters") {
+    for (const int width : shape_.heads) model_width_ += width;
+    for (const LinearShape& linear : shape_.linears) {
+      const TensorShape& tensor = shape_.tensors[static_cast<size_t>(linear.weight)];
+      PackedLinear<Real> packed;
+      packed.inputs = linear.transposed ? tensor.columns : tensor.rows;
+      packed.outputs = linear.transposed ? tensor.rows : tensor.columns;
+      packed.forward = AlignedBuffer<Real>(static_cast<size_t>(kernels_.packed_size(packed.inputs, packed.outputs)), "packed weights");
+      packed.backward = AlignedBuffer<Real>(static_cast<size_t>(kernels_.packed_size(packed.outputs, packed.inputs)), "packed weights");
+      linears_.push_back(std::move(packed));
+    }
+  }
+
+  std::string description() const override {
+    return std::string("cpu (") + kernels_.name + ", " + (std::is_same_v<Real, float> ? "float32" : "float64") + ")";
+  }
+  int tile_rows() const override { return kernels_.lanes; }
+  Index preferred_batch_rows() const override { return 256; }
+  int max_streams(int n_threads) const override { return n_threads; }
+
+  void set_parameters(std::span<const Real> flat) override {
+    for (size_t t = 0; t < shape_.tensors.size(); ++t) {
+      const TensorShape& tensor = shape_.tensors[t];
+      const Index stride = layout_.stride(static_cast<int>(t));
+      for (Index r = 0; r < tensor.rows; ++r)
+        std::memcpy(padded_.data() + layout_.offset[t] + r * stride, flat.data() + tensor.offset + r * tensor.columns,
+                    static_cast<size_t>(tensor.columns) * sizeof(Real));
+    }
+    for (size_t l = 0; l < linears_.size(); ++l) {
+      PackedLinear<Real>& packed = linears_[l];
+      const Real* weight = flat.data() + shape_.tensors[static_cast<size_t>(shape_.linears[l].weight)].offset;
+      const Index input_step = shape_.linears[l].transposed ? 1 : packed.outputs, output_step = shape_.linears[l].transposed ? packed.inputs : 1;
+      kernels_.pack_panels(weight, input_step, output_step, packed.inputs, packed.outputs, packed.forward.data());
+      kernels_.pack_panels(weight, output_step, input_step, packed.outputs, packed.inputs, packed.backward.data());
+    }
+  }
+
+  void set_rotation(int n_positions, double base) override {
+    Rotation<Real> rotation;
+    rotation.stride = padded_width(model_width_);
+    const auto size = static_cast<size_t>(n_positions * rotation.stride);
+    rotation.cosine = AlignedBuffer<Real>(size, "the rotation table");
+    rotation.sine = AlignedBuffer<Real>(size, "the rotation table");
+    rotation.inverse_sine = AlignedBuffer<Real>(size, "the rotation table");
+    Index column = 0;
+    for (const int width : shape_.heads) {
+      rotation.pairs_are_even = rotation.pairs_are_even && column % 2 == 0;
+      for (int i = 0; i < width; ++i) {
+        const bool rotated = i / 2 * 2 + 1 < width;
+        if (rotated && i % 2 == 0) rotation.pair_column.push_back(column + i);
+        const double frequency = rotated ? std::pow(base, -static_cast<double>(i / 2 * 2) / width) : 0;
+        for (Index p = 0; p < n_positions; ++p) {
+          const double angle = static_cast<double>(p) * frequency, sine = i % 2 == 0 ? -std::sin(angle) : std::sin(angle);
+          const auto at = static_cast<size_t>(p * rotation.stride + column + i);
+          rotation.cosine[at] = static_cast<Real>(std::cos(angle));
+          rotation.sine[at] = static_cast<Real>(sine);
+          rotation.inverse_sine[at] = static_cast<Real>(-sine);
+        }
+      }
+      column += width;
+    }
+    rotation_ = std::move(rotation);
+  }
+
+  std::unique_ptr<Stream<Real>> make_stream() override;
+  std::unique_ptr<Gradient<Real>> make_gradient() override { return std::make_unique<HostGradient<Real>>(layout_); }
+
+  const KernelTable<Real>& kernels() const { return kernels_; }
+  const ModelShape& shape() const { return shape_; }
+  Index model_width() const { return model_width_; }
+  Index columns(int tensor) const { return shape_.tensors[static_cast<size_t>(tensor)].columns; }
+  const PackedLinear<Real>& linear(int layer) const { return linears_[static_cast<size_t>(layer)]; }
+  const Rotation<Real>& rotation() const { return rotation_; }
+  Index parameter_stride(int tensor) const { return layout_.stride(tensor); }
+  /// The tensor with padded rows, or null for an absent one.
+  const Real* parameter(int tensor) const { return tensor < 0 ? nullptr : padded_.data() + layout_.offset[static_cast<size_t>(tensor)]; }
+
+ private:
+  const KernelTable<Real>& kernels_;
+  ModelShape shape_;
+  PaddedLayout layout_;
+  AlignedBuffer<Real> padded_;
+  std::vector<PackedLinear<Real>> linears_;
+  Rotation<Real> rotation_;
+  Index model_width_ = 0;
+};
+
+template <class Real>
+class CpuStream final : public Stream<Real> {
+ public:
+  explicit CpuStream(const CpuBackend<Real>& backend) : backend_(backend), kernels_(backend.kernels()) {}
+
+  Rows<Real> scratch(int slot, Index rows, Index columns) override { return scratch_.get(slot, rows, columns); }
+
+  void begin(const BatchView& batch, Gradient<Real>* gradient) override {
+    batch_ = batch;
+    gradient_ = static_cast<HostGradient<Real>*>(gradient);
+  }
+
+  void embed(int table, int position_table, Index begin, Index end, Rows<Real> out) override {
+    const Index columns = backend_.columns(table);
+    for (Index r = begin; r < end; ++r) {
+      Real* row = out.from(r).data;
+      std::memcpy(row, backend_.parameter(table) + token(r) * backend_.parameter_stride(table), static_cast<size_t>(columns) * sizeof(Real));
+      if (position_table >= 0) kernels_.add(row, backend_.parameter(position_table) + position(r) * backend_.parameter_stride(position_table), columns);
+    }
+  }
+
+  void embed_backward(int table, int position_table, Index begin, Index end, Rows<Real> dout) override {
+    const Index columns = backend_.columns(table);
+    for (Index r = begin; r < end; ++r) {
+      kernels_.add(gradient_->tensor(table).from(token(r)).data, dout.from(r).data, columns);
+      if (position_table >= 0) kernels_.add(gradient_->tensor(position_table).from(position(r)).data, dout.from(r).data, columns);
+    }
+  }
+
+  void norm(const NormShape& shape, Index columns, Index begin, Index end, Rows<Real> x, Rows<Real> y, Rows<Real> statistics) override {
+    kernels_.norm(shape.subtract_mean, static_cast<Real>(shape.epsilon), backend_.parameter(shape.gain), backend_.parameter(shape.bias), columns, end - begin,
+                  x.from(begin).data, x.stride, y.from(begin).data, y.stride, statistics.from(begin).data, statistics.stride);
+  }
+
+  void norm_backward(const NormShape& shape, Index columns, Index begin, Index end, Rows<Real> x, Rows<Real> statistics, Rows<Real> dy, Rows<Real> dx,
+                     bool accumulate) override {
+    kernels_.norm_backward(shape.subtract_mean, backend_.parameter(shape.gain), columns, end - begin, x.from(begin).data, x.stride,
+                           statistics.from(begin).data, statistics.stride, dy.from(begin).data, dy.stride, dx.from(begin).data, dx.stride, accumulate,
+                           gradient_of(shape.gain), gradient_of(shape.bias));
+  }
+
+  void linear(int layer, Index begin, Index end, Rows<Real> x, Rows<Real> y, Rows<Real> residual) override {
+    const PackedLinear<Real>& packed = backend_.linear(layer);
+    MatmulArgs<Real> args = matmul_args(begin, end, x, packed.inputs, packed.forward.data(), packed.outputs, y);
+    args.bias = backend_.parameter(backend_.shape().linears[static_cast<size_t>(layer)].bias);
+    if (residual.data != nullptr) {
+      args.residual = residual.from(begin).data;
+      args.residual_stride = residual.stride;
+    }
+    kernels_.matmul(args);
+  }
+
+  void linear_backward_input(int layer, Index begin, Index end, Rows<Real> dy, Rows<Real> dx) override {
+    const PackedLinear<Real>& packed = backend_.linear(layer);
+    kernels_.matmul(matmul_args(begin, end, dy, packed.outputs, packed.backward.data(), packed.inputs, dx));
+  }
+
+  void linear_backward_weight(int layer, Index begin, Index end, Rows<Real> x, Rows<Real> dy) override {
+    const LinearShape& shape = backend_.shape().linears[static_cast<size_t>(layer)];
+    const PackedLinear<Real>& packed = backend_.linear(layer);
+    const Rows<Real> dw = gradient_->tensor(shape.weight);
+    const Rows<Real> from = x.from(begin), by = dy.from(begin);
+    if (shape.transposed)
+      kernels_.matmul_transposed(by.data, by.stride, from.data, from.stride, end - begin, packed.outputs, packed.inputs, dw.data, dw.stride);
+    else
+      kernels_.matmul_transposed(from.data, from.stride, by.data, by.stride, end - begin, packed.inputs, packed.outputs, dw.data, dw.stride);
+    if (shape.bias >= 0) kernels_.column_sums(by.data, by.stride, end - begin, packed.outputs, gradient_of(shape.bias));
+  }
+
+  void activate(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<Real> x, Rows<Real> out) override {
+    for (Index r = begin; r < end; ++r) kernels_.activate(kind, columns, x.from(r).data, out.from(r).data);
+  }
+
+  void activate_backward(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<Real> x, Rows<Real> d) override {
+    for (Index r = begin; r < end; ++r) kernels_.activate_backward(kind, columns, x.from(r).data, d.from(r).data);
+  }
+
+  void rotate(Index begin, Index end, Rows<Real> qkv, bool inverse) override {
+    const Rotation<Real>& rotation = backend_.rotation();
+    const Index d = backend_.model_width();
+    for (Index r = begin; r < end; ++r) {
+      const Index at = position(r) * rotation.stride;
+      const Real* cosine = rotation.cosine.data() + at;
+      const Real* sine = (inverse ? rotation.inverse_sine : rotation.sine).data() + at;
+      Real* row = qkv.from(r).data;
+      for (Real* part : {row, row + d}) {  // q, then k
+        if (rotation.pairs_are_even)
+          kernels_.rotate_pairs(part, d, cosine, sine);
+        else
+          for (const Index c : rotation.pair_column) kernels_.rotate_pairs(part + c, 2, cosine + c, sine + c);
+      }
+    }
+  }
+
+  void attend(Index first_tile, Index end_tile, Rows<Real> qkv, Rows<Real> out, Real* saved) override {
+    AttentionArgs<Real> args = attention_args(qkv);
+    args.out_stride = out.stride;
+    for_each_tile_head(first_tile, end_tile, saved, qkv, args, [&](Index column) {
+      args.out = out.data + column;
+      kernels_.attend(args);
+    });
+  }
+
+  void attend_backward(Index first_tile, Index end_tile, Rows<Real> qkv, Rows<Real> dout, const Real* saved, Rows<Real> dqkv) override {
+    AttentionArgs<Real> args = attention_args(qkv);
+    args.dout_stride = dout.stride;
+    args.dqkv_stride = dqkv.stride;
+    const Index d = backend_.model_width();
+    for_each_tile_head(first_tile, end_tile, const_cast<Real*>(saved), qkv, args, [&](Index column) {
+      workspace_.grow(static_cast<size_t>(kernels_.attention_workspace(n_keys(*args.tile), args.width)), "attention workspace");
+      args.workspace = workspace_.data();
+      args.dout = dout.data + column;
+      args.dq = dqkv.data + column;
+      args.dk = dqkv.data + d + column;
+      args.dv = dqkv.data + 2 * d + column;
+      kernels_.attend_backward(args);
+    });
+  }
+
+  Index saved_attention_size(Index first_tile, Index end_tile) const override {
+    if (first_tile == end_tile) return 0;
+    const Index keys = batch_.tiles[static_cast<size_t>(end_tile - 1)].key_end - batch_.tiles[static_cast<size_t>(first_tile)].key_begin;
+    return keys * static_cast<Index>(backend_.shape().heads.size()) * kernels_.lanes;
+  }
+
+  double cross_entropy(Index columns, Index begin, Index end, Rows<Real> logits, bool gradient) override {
+    double loss = 0;
+    for (Index r = begin; r < end; ++r) {
+      const auto row = static_cast<size_t>(r);
+      Real* values = logits.from(r).data;
+      const double weight = batch_.weight[row];
+      double weighted = 0;
+      for (int32_t e = batch_.target_begin[row]; e < batch_.target_begin[row + 1]; ++e)
+        weighted += batch_.target_weight[static_cast<size_t>(e)] * static_cast<double>(values[batch_.target_token[static_cast<size_t>(e)]]);
+      loss += weight * kernels_.log_sum_exp(values, columns, gradient, static_cast<Real>(weight)) - weighted;
+      if (!gradient) continue;
+      for (int32_t e = batch_.target_begin[row]; e < batch_.target_begin[row + 1]; ++e)
+        values[batch_.target_token[static_cast<size_t>(e)]] -= static_cast<Real>(batch_.target_weight[static_cast<size_t>(e)]);
+    }
+    return loss;
+  }
+
+  void clear(Index columns, Index begin, Index end, Rows<Real> m) override {
+    for (Index r = begin; r < end; ++r) std::memset(m.from(r).data, 0, static_cast<size_t>(columns) * sizeof(Real));
+  }
+
+ private:
+  Index token(Index row) const { return batch_.token[static_cast<size_t>(row)]; }
+  Index position(Index row) const { return batch_.position[static_cast<size_t>(row)]; }
+  Real* gradient_of(int tensor) { return tensor < 0 ? nullptr : gradient_->tensor(tensor).data; }
+  static Index n_keys(const AttentionTile& tile) { return tile.key_end - tile.key_begin; }
+
+  MatmulArgs<Real> matmul_args(Index begin, Index end, Rows<Real> a, Index k, const Real* packed, Index n, Rows<Real> c) const {
+    return {a.from(begin).data, a.stride, end - begin, static_cast<int>(k), static_cast<int>(n), packed, nullptr, nullptr, 0, c.from(begin).data, c.stride};
+  }
+
+  AttentionArgs<Real> attention_args(Rows<Real> qkv) const {
+    AttentionArgs<Real> args{};
+    args.key_row = batch_.key_row.data();
+    args.key_mask = batch_.key_mask.data();
+    args.qkv_stride = qkv.stride;
+    return args;
+  }
+
+  // Sets tile, head, q, k, v and the saved probabilities of every (tile, head), then calls body(first column of the head).
+  template <class Body>
+  void for_each_tile_head(Index first_tile, Index end_tile, Real* saved, Rows<Real> qkv, AttentionArgs<Real>& args, Body body) {
+    const Index d = backend_.model_width();
+    for (Index t = first_tile; t < end_tile; ++t) {
+      args.tile = &batch_.tiles[static_cast<size_t>(t)];
+      args.saved = saved;
+      Index column = 0;
+      for (const int width : backend_.shape().heads) {
+        args.width = width;
+        args.scale = static_cast<Real>(1 / std::sqrt(static_cast<double>(width)));
+        args.q = qkv.data + column;
+        args.k = qkv.data + d + column;
+        args.v = qkv.data + 2 * d + column;
+        body(column);
+        args.saved += n_keys(*args.tile) * kernels_.lanes;
+        column += width;
+      }
+      saved = args.saved;
+    }
+  }
+
+  const CpuBackend<Real>& backend_;
+  const KernelTable<Real>& kernels_;
+  HostScratch<Real> scratch_;
+  AlignedBuffer<Real> workspace_;
+  BatchView batch_;
+  HostGradient<Real>* gradient_ = nullptr;
+};
+
+template <class Real>
+std::unique_ptr<Stream<Real>> CpuBackend<Real>::make_stream() {
+  return std::make_unique<CpuStream<Real>>(*this);
+}
+
+}  // namespace
+
+template <class Real>
+std::unique_ptr<Backend<Real>> make_cpu_backend(const ModelShape& shape, const std::string& kernels) {
+  return std::make_unique<CpuBackend<Real>>(shape, kernels);
+}
+
+template std::unique_ptr<Backend<float>> make_cpu_backend<float>(const ModelShape&, const std::string&);
+template std::unique_ptr<Backend<double>> make_cpu_backend<double>(const ModelShape&, const std::string&);
+
+}  // namespace agpt

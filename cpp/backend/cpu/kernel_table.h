@@ -1,0 +1,94 @@
+// The kernels of one instruction set as a table of functions, so that one engine serves every processor: the files
+// kernels_*.cpp compile the same sources with different flags, and select_kernels() picks at run time.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cpp/backend/backend.h"
+
+namespace agpt {
+
+/// C = A B (+ bias) (+ residual), B packed by pack_panels. All strides are multiples of kRowQuantum.
+template <class Real>
+struct MatmulArgs {
+  const Real* a;         // (m, k)
+  Index a_stride;
+  Index m;
+  int k, n;
+  const Real* packed;    // (k, n) in panels
+  const Real* bias;      // (padded_width(n)) or null
+  const Real* residual;  // (m, n) or null; may be c
+  Index residual_stride;
+  Real* c;               // (m, n)
+  Index c_stride;
+};
+
+/// Rows of one head of width `width`: pointers to its first column in row 0 of the batch.
+template <class Real>
+struct AttentionArgs {
+  const AttentionTile* tile;
+  const int32_t* key_row;
+  const uint64_t* key_mask;
+  int width;
+  Real scale;
+  const Real *q, *k, *v;     // (rows, width)
+  Index qkv_stride;
+  Real* saved;               // (keys of the tile, lanes): probabilities
+  // forward
+  Real* out;                 // (rows, width)
+  Index out_stride;
+  // backward
+  const Real* dout;          // (rows, width)
+  Index dout_stride;
+  Real *dq, *dk, *dv;        // (rows, width)
+  Index dqkv_stride;
+  Real* workspace;           // attention_workspace() numbers
+};
+
+template <class Real>
+struct KernelTable {
+  const char* name;  ///< "generic", "avx2" or "avx512"
+  int lanes;         ///< Numbers in a vector; also the rows of an attention tile.
+
+  /// Numbers that a packed (k, n) matrix takes.
+  Index (*packed_size)(Index k, Index n);
+  /// packed = B (k, n) where B(i, j) = b[i * row_step + j * column_step]; columns are padded with zeros.
+  void (*pack_panels)(const Real* b, Index row_step, Index column_step, Index k, Index n, Real* packed);
+  void (*matmul)(const MatmulArgs<Real>& args);
+  /// w (k, n) += a' y over `rows` rows: a (rows, k), y (rows, n).
+  void (*matmul_transposed)(const Real* a, Index a_stride, const Real* y, Index y_stride, Index rows, Index k, Index n, Real* w, Index w_stride);
+  /// sum (n) += column sums of y (rows, n).
+  void (*column_sums)(const Real* y, Index stride, Index rows, Index n, Real* sum);
+
+  /// gain and bias may be null. statistics: 2 numbers a row.
+  void (*norm)(bool subtract_mean, Real epsilon, const Real* gain, const Real* bias, Index columns, Index rows, const Real* x, Index x_stride, Real* y,
+               Index y_stride, Real* statistics, Index statistics_stride);
+  /// dgain and dbias are added to; null with a null gain or bias.
+  void (*norm_backward)(bool subtract_mean, const Real* gain, Index columns, Index rows, const Real* x, Index x_stride, const Real* statistics,
+                        Index statistics_stride, const Real* dy, Index dy_stride, Real* dx, Index dx_stride, bool accumulate, Real* dgain, Real* dbias);
+
+  /// x[c] = x[c] * cosine[c] + x[c ^ 1] * sine[c] over `columns` numbers, columns a multiple of kRowQuantum or handled one by one.
+  void (*rotate_pairs)(Real* x, Index columns, const Real* cosine, const Real* sine);
+  /// y += x over n numbers.
+  void (*add)(Real* y, const Real* x, Index n);
+  void (*activate)(ElementwiseActivation kind, Index n, const Real* x, Real* out);
+  void (*activate_backward)(ElementwiseActivation kind, Index n, const Real* x, Real* d);
+
+  Index (*attention_workspace)(Index n_keys, int width);
+  void (*attend)(const AttentionArgs<Real>& args);
+  void (*attend_backward)(const AttentionArgs<Real>& args);
+
+  /// One row. Returns log sum exp(logits); where `gradient`, logits become weight * softmax.
+  double (*log_sum_exp)(Real* logits, Index n, bool gradient, Real weight);
+};
+
+/// The table called `name`, or the best that this processor runs where name is empty. ArgumentError for a name that the
+/// build or the processor lacks.
+template <class Real>
+const KernelTable<Real>& select_kernels(const std::string& name);
+
+/// Names of the tables that this build has and this processor runs, slowest first.
+std::vector<std::string> available_kernels();
+
+}  // namespace agpt

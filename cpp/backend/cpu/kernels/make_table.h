@@ -1,0 +1,33 @@
+// Gathers the kernels of the instruction set being compiled into its table.
+#pragma once
+
+#include "cpp/backend/cpu/kernels/attention.h"
+#include "cpp/backend/cpu/kernels/elementwise.h"
+#include "cpp/backend/cpu/kernels/matmul.h"
+
+namespace agpt::AGPT_KERNELS_NAMESPACE {
+
+template <class Real>
+KernelTable<Real> make_table(const char* name) {
+  KernelTable<Real> table;
+  table.name = name;
+  table.lanes = kLanes<Real>;
+  table.packed_size = packed_size<Real>;
+  table.pack_panels = pack_panels<Real>;
+  table.matmul = matmul<Real>;
+  table.matmul_transposed = matmul_transposed<Real>;
+  table.column_sums = column_sums<Real>;
+  table.norm = norm<Real>;
+  table.norm_backward = norm_backward<Real>;
+  table.rotate_pairs = rotate_pairs<Real>;
+  table.add = add<Real>;
+  table.activate = activate<Real>;
+  table.activate_backward = activate_backward<Real>;
+  table.attention_workspace = attention_workspace<Real>;
+  table.attend = attend<Real>;
+  table.attend_backward = attend_backward<Real>;
+  table.log_sum_exp = log_sum_exp<Real>;
+  return table;
+}
+
+}  // namespace agpt::AGPT_KERNELS_NAMESPACE

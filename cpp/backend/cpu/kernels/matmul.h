@@ -1,0 +1,224 @@
+// Register-blocked matrix products. B is packed in panels of kPanelVectors vectors of columns, so that the inner loop reads
+// it contiguously; a block of rows x panel of C lives in registers. The last panel may be narrower.
+#pragma once
+
+#include "cpp/backend/cpu/kernels/simd.h"
+
+namespace agpt::AGPT_KERNELS_NAMESPACE {
+
+// Blocking by the number of vector registers: 32 with AVX-512, 16 otherwise.
+#if AGPT_VECTOR_BYTES == 64
+constexpr int kPanelVectors = 4;
+constexpr int kAccumulators = 24;
+#elif AGPT_VECTOR_BYTES == 32
+constexpr int kPanelVectors = 2;
+constexpr int kAccumulators = 12;
+#else
+constexpr int kPanelVectors = 2;
+constexpr int kAccumulators = 8;
+#endif
+constexpr int rows_in_registers(int vectors) {
+  const int rows = kAccumulators / vectors;
+  return rows > 8 ? 8 : rows;
+}
+
+constexpr Index kDepthBlock = 64;       // rows of B in a slice: one panel's slice stays in the first-level cache
+constexpr Index kLongestDepth = 96;     // a shorter sum is not cut
+constexpr Index kRowBlock = 96;         // rows of A that stay in cache over all panels
+constexpr Index kGradientRows = 64;     // rows summed into one visit of a weight block
+
+template <class Real>
+constexpr Index kPanelWidth = kPanelVectors * kLanes<Real>;
+
+template <class Real>
+Index packed_size(Index k, Index n) {
+  return k * ((n + kLanes<Real> - 1) / kLanes<Real> * kLanes<Real>);
+}
+
+template <class Real>
+void pack_panels(const Real* b, Index row_step, Index column_step, Index k, Index n, Real* packed) {
+  for (Index first = 0; first < n; first += kPanelWidth<Real>) {
+    const Index used = n - first < kPanelWidth<Real> ? n - first : kPanelWidth<Real>;
+    const Index width = (used + kLanes<Real> - 1) / kLanes<Real> * kLanes<Real>;
+    for (Index i = 0; i < k; ++i, packed += width) {
+      const Real* row = b + i * row_step + first * column_step;
+      for (Index j = 0; j < used; ++j) packed[j] = row[j * column_step];
+      for (Index j = used; j < width; ++j) packed[j] = 0;
+    }
+  }
+}
+
+template <class Real>
+struct BlockArgs {
+  const Real* a;
+  Index a_stride, depth;
+  const Real* b;         // slice of a panel
+  const Real* bias;      // null: start from 0
+  const Real* residual;  // null: nothing is added; c itself to accumulate
+  Index residual_stride;
+  Real* c;
+  Index c_stride;
+};
+
+template <class Real, int kRows, int kVectors>
+inline void multiply_block(const BlockArgs<Real>& args) {
+  constexpr int kWidth = kLanes<Real>;
+  Vector<Real> sum[kRows][kVectors];
+  AGPT_UNROLL
+  for (int j = 0; j < kVectors; ++j) {
+    const Vector<Real> start = args.bias != nullptr ? load(args.bias + j * kWidth) : Vector<Real>{};
+    AGPT_UNROLL
+    for (int i = 0; i < kRows; ++i) sum[i][j] = start;
+  }
+  const Real *a = args.a, *b = args.b;
+  const Index a_stride = args.a_stride;
+  for (Index k = 0; k < args.depth; ++k, b += kVectors * kWidth) {
+    Vector<Real> columns[kVectors];
+    AGPT_UNROLL
+    for (int j = 0; j < kVectors; ++j) columns[j] = load(b + j * kWidth);
+    AGPT_UNROLL
+    for (int i = 0; i < kRows; ++i) {
+      const Vector<Real> x = broadcast<Real>(a[i * a_stride + k]);
+      AGPT_UNROLL
+      for (int j = 0; j < kVectors; ++j) sum[i][j] += x * columns[j];
+    }
+  }
+  AGPT_UNROLL
+  for (int i = 0; i < kRows; ++i)
+    AGPT_UNROLL
+    for (int j = 0; j < kVectors; ++j) {
+      Vector<Real> value = sum[i][j];
+      if (args.residual != nullptr) value += load(args.residual + i * args.residual_stride + j * kWidth);
+      store(args.c + i * args.c_stride + j * kWidth, value);
+    }
+}
+
+template <class Real, int kVectors, int kRows>
+inline void multiply_last_rows(Index rows, const BlockArgs<Real>& args) {
+  if constexpr (kRows > 0) {
+    if (rows == kRows)
+      multiply_block<Real, kRows, kVectors>(args);
+    else
+      multiply_last_rows<Real, kVectors, kRows - 1>(rows, args);
+  }
+}
+
+template <class Real, int kVectors>
+inline void multiply_panel(Index rows, BlockArgs<Real> args) {
+  constexpr int kRows = rows_in_registers(kVectors);
+  for (; rows >= kRows; rows -= kRows) {
+    multiply_block<Real, kRows, kVectors>(args);
+    args.a += kRows * args.a_stride;
+    args.c += kRows * args.c_stride;
+    if (args.residual != nullptr) args.residual += kRows * args.residual_stride;
+  }
+  multiply_last_rows<Real, kVectors, kRows - 1>(rows, args);
+}
+
+template <class Real, int kVectors>
+inline void multiply_narrow_panel(Index vectors, Index rows, const BlockArgs<Real>& args) {
+  if constexpr (kVectors > 0) {
+    if (vectors == kVectors)
+      multiply_panel<Real, kVectors>(rows, args);
+    else
+      multiply_narrow_panel<Real, kVectors - 1>(vectors, rows, args);
+  }
+}
+
+template <class Real>
+void matmul(const MatmulArgs<Real>& m) {
+  const Index depth_block = m.k > kLongestDepth ? kDepthBlock : m.k;
+  for (Index row = 0; row < m.m; row += kRowBlock) {
+    const Index rows = m.m - row < kRowBlock ? m.m - row : kRowBlock;
+    const Real* panel = m.packed;
+    for (Index column = 0; column < m.n; column += kPanelWidth<Real>) {
+      const Index used = m.n - column < kPanelWidth<Real> ? m.n - column : kPanelWidth<Real>;
+      const Index vectors = (used + kLanes<Real> - 1) / kLanes<Real>;
+      Real* c = m.c + row * m.c_stride + column;
+      for (Index k = 0; k < m.k || k == 0; k += depth_block) {
+        BlockArgs<Real> block;
+        block.a = m.a + row * m.a_stride + k;
+        block.a_stride = m.a_stride;
+        block.depth = m.k - k < depth_block ? m.k - k : depth_block;
+        block.b = panel + k * vectors * kLanes<Real>;
+        block.bias = k == 0 && m.bias != nullptr ? m.bias + column : nullptr;
+        block.residual = k > 0 ? c : m.residual != nullptr ? m.residual + row * m.residual_stride + column : nullptr;
+        block.residual_stride = k > 0 ? m.c_stride : m.residual_stride;
+        block.c = c;
+        block.c_stride = m.c_stride;
+        multiply_narrow_panel<Real, kPanelVectors>(vectors, rows, block);
+      }
+      panel += m.k * vectors * kLanes<Real>;
+    }
+  }
+}
+
+// w (kColumns of a, kVectors of y) += a' y over `rows` rows, the block of w in registers.
+template <class Real, int kColumns, int kVectors>
+inline void accumulate_block(const Real* a, Index a_stride, const Real* y, Index y_stride, Index rows, Real* w, Index w_stride) {
+  constexpr int kWidth = kLanes<Real>;
+  Vector<Real> sum[kColumns][kVectors];
+  AGPT_UNROLL
+  for (int i = 0; i < kColumns; ++i)
+    AGPT_UNROLL
+    for (int j = 0; j < kVectors; ++j) sum[i][j] = load(w + i * w_stride + j * kWidth);
+  for (Index r = 0; r < rows; ++r, a += a_stride, y += y_stride) {
+    Vector<Real> row[kVectors];
+    AGPT_UNROLL
+    for (int j = 0; j < kVectors; ++j) row[j] = load(y + j * kWidth);
+    AGPT_UNROLL
+    for (int i = 0; i < kColumns; ++i) {
+      const Vector<Real> x = broadcast<Real>(a[i]);
+      AGPT_UNROLL
+      for (int j = 0; j < kVectors; ++j) sum[i][j] += x * row[j];
+    }
+  }
+  AGPT_UNROLL
+  for (int i = 0; i < kColumns; ++i)
+    AGPT_UNROLL
+    for (int j = 0; j < kVectors; ++j) store(w + i * w_stride + j * kWidth, sum[i][j]);
+}
+
+template <class Real, int kVectors, int kColumns>
+inline void accumulate_last_columns(Index columns, const Real* a, Index a_stride, const Real* y, Index y_stride, Index rows, Real* w, Index w_stride) {
+  if constexpr (kColumns > 0) {
+    if (columns == kColumns)
+      accumulate_block<Real, kColumns, kVectors>(a, a_stride, y, y_stride, rows, w, w_stride);
+    else
+      accumulate_last_columns<Real, kVectors, kColumns - 1>(columns, a, a_stride, y, y_stride, rows, w, w_stride);
+  }
+}
+
+template <class Real, int kVectors>
+inline void accumulate_panel(Index vectors, const Real* a, Index a_stride, const Real* y, Index y_stride, Index rows, Index k, Real* w, Index w_stride) {
+  if constexpr (kVectors > 0) {
+    if (vectors != kVectors) return accumulate_panel<Real, kVectors - 1>(vectors, a, a_stride, y, y_stride, rows, k, w, w_stride);
+    constexpr int kColumns = rows_in_registers(kVectors);
+    for (; k >= kColumns; k -= kColumns, a += kColumns, w += kColumns * w_stride)
+      accumulate_block<Real, kColumns, kVectors>(a, a_stride, y, y_stride, rows, w, w_stride);
+    accumulate_last_columns<Real, kVectors, kColumns - 1>(k, a, a_stride, y, y_stride, rows, w, w_stride);
+  }
+}
+
+template <class Real>
+void matmul_transposed(const Real* a, Index a_stride, const Real* y, Index y_stride, Index rows, Index k, Index n, Real* w, Index w_stride) {
+  for (Index row = 0; row < rows; row += kGradientRows) {
+    const Index used_rows = rows - row < kGradientRows ? rows - row : kGradientRows;
+    for (Index column = 0; column < n; column += kPanelWidth<Real>) {
+      const Index used = n - column < kPanelWidth<Real> ? n - column : kPanelWidth<Real>;
+      accumulate_panel<Real, kPanelVectors>((used + kLanes<Real> - 1) / kLanes<Real>, a + row * a_stride, a_stride, y + row * y_stride + column, y_stride,
+                                            used_rows, k, w + column, w_stride);
+    }
+  }
+}
+
+template <class Real>
+void column_sums(const Real* y, Index stride, Index rows, Index n, Real* sum) {
+  for (Index column = 0; column < n; column += kLanes<Real>) {
+    Vector<Real> total = load(sum + column);
+    for (Index r = 0; r < rows; ++r) total += load(y + r * stride + column);
+    store(sum + column, total);
+  }
+}
+
+}  // namespace agpt::AGPT_KERNELS_NAMESPACE

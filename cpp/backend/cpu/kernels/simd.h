@@ -1,0 +1,170 @@
+// The only place that knows the vector width. Kernels are written with GCC/Clang vector extensions on Simd<Real>::Vector and
+// compile for any width: AGPT_VECTOR_BYTES is 64 (AVX-512), 32 (AVX2) or 16 (SSE2, NEON). Each kernels_*.cpp defines it
+// and AGPT_KERNELS_NAMESPACE, so that no inline function of one instruction set can be linked in place of another's.
+// No standard containers or algorithms here, for the same reason.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#if AGPT_VECTOR_BYTES >= 32
+#include <immintrin.h>
+#endif
+
+#include "cpp/backend/cpu/kernel_table.h"
+
+#if defined(__clang__)
+#define AGPT_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#define AGPT_UNROLL _Pragma("unroll")
+#else
+#define AGPT_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+namespace agpt::AGPT_KERNELS_NAMESPACE {
+
+template <class Real>
+struct Simd;
+
+template <>
+struct Simd<float> {
+  typedef float Vector __attribute__((vector_size(AGPT_VECTOR_BYTES), may_alias));
+  typedef float Unaligned __attribute__((vector_size(AGPT_VECTOR_BYTES), may_alias, aligned(4)));
+  typedef int32_t Mask __attribute__((vector_size(AGPT_VECTOR_BYTES), may_alias));
+  typedef int32_t Integer;
+};
+
+template <>
+struct Simd<double> {
+  typedef double Vector __attribute__((vector_size(AGPT_VECTOR_BYTES), may_alias));
+  typedef double Unaligned __attribute__((vector_size(AGPT_VECTOR_BYTES), may_alias, aligned(8)));
+  typedef int64_t Mask __attribute__((vector_size(AGPT_VECTOR_BYTES), may_alias));
+  typedef int64_t Integer;
+};
+
+template <class Real>
+using Vector = typename Simd<Real>::Vector;
+template <class Real>
+using Mask = typename Simd<Real>::Mask;
+
+template <class Real>
+constexpr int kLanes = AGPT_VECTOR_BYTES / static_cast<int>(sizeof(Real));
+
+template <class Real>
+inline Vector<Real> load(const Real* p) {
+  return *reinterpret_cast<const typename Simd<Real>::Unaligned*>(p);
+}
+template <class Real>
+inline void store(Real* p, Vector<Real> v) {
+  *reinterpret_cast<typename Simd<Real>::Unaligned*>(p) = v;
+}
+// x - 0 is x, also for -0, so the compiler may and does emit a plain broadcast.
+template <class Real>
+inline Vector<Real> broadcast(Real x) {
+  return x - Vector<Real>{};
+}
+template <class Real>
+inline Vector<Real> larger(Vector<Real> a, Vector<Real> b) {
+  return a > b ? a : b;
+}
+
+template <class Real>
+inline Real sum_of_lanes(Vector<Real> v) {
+  Real lanes[kLanes<Real>];
+  store<Real>(lanes, v);
+  for (int half = kLanes<Real> / 2; half > 0; half /= 2)
+    for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+  return lanes[0];
+}
+template <class Real>
+inline Real largest_lane(Vector<Real> v) {
+  Real lanes[kLanes<Real>];
+  store<Real>(lanes, v);
+  for (int half = kLanes<Real> / 2; half > 0; half /= 2)
+    for (int i = 0; i < half; ++i) lanes[i] = lanes[i] > lanes[i + half] ? lanes[i] : lanes[i + half];
+  return lanes[0];
+}
+
+// 0, 1, 2, ... and 1, 2, 4, ... by lane.
+template <class Real>
+inline Mask<Real> lane_numbers() {
+  Mask<Real> m{};
+  for (int i = 0; i < kLanes<Real>; ++i) m[i] = i;
+  return m;
+}
+template <class Real>
+inline Mask<Real> lane_bits() {
+  Mask<Real> m{};
+  for (int i = 0; i < kLanes<Real>; ++i) m[i] = 1 << i;
+  return m;
+}
+// Lanes whose bit is set in `bits` are true.
+template <class Real>
+inline Mask<Real> lanes_of(uint64_t bits) {
+  return ((static_cast<typename Simd<Real>::Integer>(bits) - Mask<Real>{}) & lane_bits<Real>()) != 0;
+}
+// Lanes below `count` are true.
+template <class Real>
+inline Mask<Real> lanes_below(Index count) {
+  return lane_numbers<Real>() < (static_cast<typename Simd<Real>::Integer>(count) - Mask<Real>{});
+}
+
+// e^x for x <= 0 as 2^y: y = n + f with |f| <= 1/2, a degree-6 polynomial for 2^f (relative error about 1e-7), n added to the
+// exponent. Below 2^-126 the result is 2^-126.
+inline Vector<float> exponential(Vector<float> x) {
+  constexpr float kLog2E = 1.44269504f;
+  x = larger<float>(x * kLog2E, broadcast<float>(-126.f));
+  const Vector<float> magic = broadcast<float>(12582912.f);  // 1.5 * 2^23: adding it rounds to an integer
+  const Vector<float> shifted = x + magic, f = x - (shifted - magic);
+  Vector<float> p = broadcast<float>(1.5403530e-4f);
+  p = p * f + 1.3333558e-3f;
+  p = p * f + 9.6181291e-3f;
+  p = p * f + 5.5504109e-2f;
+  p = p * f + 2.4022651e-1f;
+  p = p * f + 6.9314718e-1f;
+  p = p * f + 1.f;
+  return reinterpret_cast<Vector<float>>(reinterpret_cast<Mask<float>>(p) + (reinterpret_cast<Mask<float>>(shifted) << 23));
+}
+inline Vector<double> exponential(Vector<double> x) {
+  for (int i = 0; i < kLanes<double>; ++i) x[i] = std::exp(x[i]);
+  return x;
+}
+
+#if !defined(__clang__)
+template <class V, class M>
+inline V shuffle_lanes(V a, V b, M lanes) {
+  return __builtin_shuffle(a, b, lanes);
+}
+#else
+template <class V, class M>
+inline V shuffle_lanes(V a, V b, M lanes) {
+  constexpr int n = sizeof(V) / sizeof(a[0]);
+  V out;
+  for (int i = 0; i < n; ++i) out[i] = lanes[i] < n ? a[lanes[i]] : b[lanes[i] - n];
+  return out;
+}
+#endif
+
+template <class Real>
+inline Vector<Real> swap_pairs(Vector<Real> v) {
+  return shuffle_lanes(v, v, lane_numbers<Real>() ^ 1);
+}
+
+// Transposes the square whose rows are v[0 .. lanes): log2(lanes) stages, each exchanging blocks of `size`.
+template <class Real>
+inline void transpose(Vector<Real>* v) {
+  const Mask<Real> lane = lane_numbers<Real>();
+  AGPT_UNROLL
+  for (int size = 1; size < kLanes<Real>; size *= 2) {
+    const Mask<Real> high = (lane & size) != 0;
+    const Mask<Real> low_pick = high ? lane - size + kLanes<Real> : lane;
+    const Mask<Real> high_pick = high ? lane + kLanes<Real> : lane + size;
+    AGPT_UNROLL
+    for (int i = 0; i < kLanes<Real>; ++i)
+      if (!(i & size)) {
+        const Vector<Real> a = v[i], b = v[i + size];
+        v[i] = shuffle_lanes(a, b, low_pick);
+        v[i + size] = shuffle_lanes(a, b, high_pick);
+      }
+  }
+}
+
+}  // namespace agpt::AGPT_KERNELS_NAMESPACE

@@ -1,0 +1,50 @@
+// A gradient in host memory: every tensor with padded rows, so that kernels can store whole vectors.
+#pragma once
+
+#include <vector>
+
+#include "cpp/backend/backend.h"
+#include "cpp/base/memory.h"
+
+namespace agpt {
+
+/// Where each tensor of a model lies when its rows are padded to kRowQuantum.
+struct PaddedLayout {
+  explicit PaddedLayout(const ModelShape& shape) : tensors(shape.tensors) {
+    for (const TensorShape& tensor : tensors) {
+      offset.push_back(size);
+      size += tensor.rows * padded_width(tensor.columns);
+    }
+  }
+  Index stride(int tensor) const { return padded_width(tensors[static_cast<size_t>(tensor)].columns); }
+
+  std::vector<TensorShape> tensors;
+  std::vector<Index> offset;
+  Index size = 0;
+};
+
+template <class Real>
+class HostGradient final : public Gradient<Real> {
+ public:
+  explicit HostGradient(const PaddedLayout& layout) : layout_(layout), values_(static_cast<size_t>(layout.size), "a gradient buffer") {}
+
+  void clear() override { std::fill(values_.data(), values_.data() + layout_.size, Real{0}); }
+
+  void add_to(std::span<double> sum, int first_tensor, int end_tensor) const override {
+    for (int t = first_tensor; t < end_tensor; ++t) {
+      const TensorShape& tensor = layout_.tensors[static_cast<size_t>(t)];
+      const Real* from = values_.data() + layout_.offset[static_cast<size_t>(t)];
+      double* to = sum.data() + tensor.offset;
+      for (Index r = 0; r < tensor.rows; ++r, from += layout_.stride(t), to += tensor.columns)
+        for (Index c = 0; c < tensor.columns; ++c) to[c] += from[c];
+    }
+  }
+
+  Rows<Real> tensor(int number) { return {values_.data() + layout_.offset[static_cast<size_t>(number)], layout_.stride(number)}; }
+
+ private:
+  const PaddedLayout& layout_;
+  AlignedBuffer<Real> values_;
+};
+
+}  // namespace agpt

@@ -1,0 +1,15 @@
+// The absent CUDA backend: the same symbols, an honest error.
+#include "cpp/base/error.h"
+#include "cuda/cuda_backend.h"
+
+namespace agpt {
+
+template <class Real>
+std::unique_ptr<Backend<Real>> make_cuda_backend(const ModelShape&) {
+  throw DeviceError("this build of agpt has no CUDA backend: choose --backend cpu");
+}
+
+template std::unique_ptr<Backend<float>> make_cuda_backend<float>(const ModelShape&);
+template std::unique_ptr<Backend<double>> make_cuda_backend<double>(const ModelShape&);
+
+}  // namespace agpt
