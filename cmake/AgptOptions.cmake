@@ -22,6 +22,7 @@ add_library(agpt_flags INTERFACE)
 target_compile_features(agpt_flags INTERFACE cxx_std_20)
 target_compile_options(agpt_flags INTERFACE
   -Wall -Wextra -Wconversion -Wno-sign-conversion
+  -fno-math-errno  # nobody reads errno, and setting it keeps std::sqrt from being vectorised
   $<$<BOOL:${AGPT_WERROR}>:-Werror>)
 if(AGPT_SANITIZE)
   target_compile_options(agpt_flags INTERFACE

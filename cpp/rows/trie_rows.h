@@ -1,0 +1,21 @@
+// Ranges of a trie's pre-order as rows. Any range [begin, end) can be a batch: the only rows outside it that its rows attend
+// to are the ancestors of its first row, and they are prepended as ghost rows (at most depth - 1 of them).
+#pragma once
+
+#include "cpp/rows/row_batch.h"
+#include "cpp/rows/weighting.h"
+#include "cpp/trie/trie_index.h"
+
+namespace agpt {
+
+/// Appends the ghost rows of `begin` and the rows [begin, end) of the index to the batch.
+void append_trie_rows(const TrieIndex& index, Index begin, Index end, const Weighting& weighting, RowBatch& batch);
+
+/// The best row to end a batch at, among the `slack` rows up to and including `row`: the edge start of least depth, because a
+/// batch that begins there needs the fewest ghost rows. Returns `row` itself if no edge starts there.
+Index shallowest_cut(const TrieIndex& index, Index row, Index slack);
+
+/// Sum of the weights of all positions.
+double total_weight(const TrieIndex& index, const Weighting& weighting);
+
+}  // namespace agpt

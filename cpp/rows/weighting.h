@@ -1,0 +1,30 @@
+// How much a position counts: w = f(N) * (1 + lambda * H / ln V), N its mass, H the entropy of its target distribution.
+#pragma once
+
+#include <cmath>
+#include <span>
+
+#include "cpp/base/types.h"
+
+namespace agpt {
+
+/// f(N) = N, sqrt(N), ln(1 + N), 1. With linear and lambda = 0 the loss is exactly that of all corpus windows.
+enum class MassWeight { linear, sqrt, log, off };
+
+struct Weighting {
+  MassWeight mass = MassWeight::linear;
+  double entropy_lambda = 0;
+
+  /// f(mass).
+  double of_mass(double n) const {
+    switch (mass) {
+      case MassWeight::linear: return n;
+      case MassWeight::sqrt: return std::sqrt(n);
+      case MassWeight::log: return std::log1p(n);
+      case MassWeight::off: break;
+    }
+    return 1;
+  }
+};
+
+}  // namespace agpt

@@ -1,0 +1,88 @@
+#include "cpp/train/batch_runner.h"
+
+#include <algorithm>
+
+#include "cpp/base/denormals.h"
+
+namespace agpt {
+namespace {
+
+// A slot sums this many batches in the engine's precision before it goes into the double sum.
+constexpr Index kBatchesPerSlot = 64;
+// Slots bound how many threads can work at a time, and cost a clear and a sum each; neither number depends on the threads.
+constexpr Index kMostSlots = 32, kFewSlots = 8;
+
+// How many slots the next `n_batches` are dealt to.
+Index slots_for(Index n_batches) {
+  if (n_batches <= 64) return std::min(n_batches, kFewSlots);
+  return std::min(kMostSlots, (n_batches + 7) / 8);
+}
+
+}  // namespace
+
+template <class Real>
+BatchRunner<Real>::BatchRunner(const ModelConfig& config, const ParameterTable& table, Backend<Real>& backend, int n_threads)
+    : table_(table), backend_(backend), pool_(backend.max_streams(n_threads)) {
+  for (int w = 0; w < pool_.size(); ++w) {
+    Worker worker;
+    worker.stream = backend.make_stream();
+    worker.transformer = std::make_unique<Transformer<Real>>(config, table, *worker.stream);
+    workers_.push_back(std::move(worker));
+  }
+}
+
+template <class Real>
+BatchTotals BatchRunner<Real>::run(const StepWork& work, std::span<double> gradient, const InterruptCheck& check) {
+  std::fill(gradient.begin(), gradient.end(), 0.0);
+  BatchTotals totals;
+  for (Index first = 0; first < work.n_batches;) {
+    const Index n_slots = slots_for(work.n_batches - first);
+    const Index n_batches = std::min(work.n_batches - first, n_slots * kBatchesPerSlot);
+    while (!gradient.empty() && static_cast<Index>(slots_.size()) < n_slots) slots_.push_back(backend_.make_gradient());
+    std::vector<BatchTotals> sums(static_cast<size_t>(n_slots));
+    pool_.run(n_slots, [&](Index slot, int worker) {
+      const Index begin = first + slot * n_batches / n_slots, end = first + (slot + 1) * n_batches / n_slots;
+      Gradient<Real>* into = gradient.empty() ? nullptr : slots_[static_cast<size_t>(slot)].get();
+      sums[static_cast<size_t>(slot)] = run_slot(work, begin, end, into, workers_[static_cast<size_t>(worker)], worker == 0 ? check : InterruptCheck());
+    });
+    for (const BatchTotals& sum : sums) {
+      totals.loss += sum.loss;
+      totals.weight += sum.weight;
+      totals.positions += sum.positions;
+      totals.rows += sum.rows;
+    }
+    if (!gradient.empty())
+      pool_.run(static_cast<Index>(table_.parameters().size()), [&](Index tensor, int) {
+        for (Index slot = 0; slot < n_slots; ++slot)
+          slots_[static_cast<size_t>(slot)]->add_to(gradient, static_cast<int>(tensor), static_cast<int>(tensor) + 1);
+      });
+    first += n_batches;
+  }
+  return totals;
+}
+
+template <class Real>
+BatchTotals BatchRunner<Real>::run_slot(const StepWork& work, Index begin, Index end, Gradient<Real>* gradient, Worker& worker,
+                                        const InterruptCheck& check) {
+  const FlushDenormals flush;
+  BatchTotals totals;
+  if (gradient != nullptr) gradient->clear();
+  for (Index number = begin; number < end; ++number) {
+    if (check) check();
+    RowBatch& batch = worker.batch;
+    batch.clear();
+    work.build(number, batch);
+    if (batch.n_rows() == 0) continue;
+    build_tiles(batch, backend_.tile_rows());
+    totals.loss += gradient != nullptr ? worker.transformer->loss_and_gradient(batch, *gradient) : worker.transformer->loss(batch);
+    totals.weight += batch.total_weight;
+    totals.positions += batch.n_positions;
+    totals.rows += batch.n_rows();
+  }
+  return totals;
+}
+
+template class BatchRunner<float>;
+template class BatchRunner<double>;
+
+}  // namespace agpt

@@ -1,0 +1,51 @@
+// Runs the batches of a step on all threads and sums their losses and gradients, with the same bits for every number of
+// threads: batches are dealt to a fixed number of gradient slots, and slots are added up in their order.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "cpp/base/thread_pool.h"
+#include "cpp/train/step_source.h"
+#include "cpp/train/transformer.h"
+
+namespace agpt {
+
+/// Sums over the batches of a step.
+struct BatchTotals {
+  double loss = 0;      ///< Sum of weighted cross-entropies, nats.
+  double weight = 0;    ///< Sum of weights.
+  Index positions = 0;  ///< Rows with targets.
+  Index rows = 0;       ///< Rows computed, ghosts included.
+};
+
+/// Called now and then on the thread that asked for the work; throws to stop it.
+using InterruptCheck = std::function<void()>;
+
+template <class Real>
+class BatchRunner {
+ public:
+  BatchRunner(const ModelConfig& config, const ParameterTable& table, Backend<Real>& backend, int n_threads);
+
+  /// gradient (flat, overwritten) = gradient of the sum of losses; where it is empty, only the losses are computed.
+  BatchTotals run(const StepWork& work, std::span<double> gradient, const InterruptCheck& check);
+
+ private:
+  struct Worker {
+    std::unique_ptr<Stream<Real>> stream;
+    std::unique_ptr<Transformer<Real>> transformer;
+    RowBatch batch;
+  };
+
+  BatchTotals run_slot(const StepWork& work, Index begin, Index end, Gradient<Real>* gradient, Worker& worker, const InterruptCheck& check);
+
+  const ParameterTable& table_;
+  Backend<Real>& backend_;
+  ThreadPool pool_;
+  std::vector<Worker> workers_;
+  std::vector<std::unique_ptr<Gradient<Real>>> slots_;
+};
+
+}  // namespace agpt

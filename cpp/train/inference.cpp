@@ -1,0 +1,161 @@
+#include "cpp/train/inference.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "cpp/base/denormals.h"
+#include "cpp/base/error.h"
+
+namespace agpt {
+
+void GenerationConfig::validate() const {
+  AGPT_REQUIRE(max_tokens >= 0, "the number of new tokens must be at least 0");
+  AGPT_REQUIRE(temperature >= 0 && std::isfinite(temperature), "the temperature must be a number of at least 0");
+  AGPT_REQUIRE(top_k >= 0, "top_k must be at least 0 (0 is off)");
+  AGPT_REQUIRE(top_p > 0 && top_p <= 1, "top_p must be above 0 and at most 1 (1 is off)");
+  AGPT_REQUIRE(n_samples >= 1, "the number of samples must be at least 1");
+}
+
+Token sample_token(std::span<const double> logits, const GenerationConfig& config, Random& random) {
+  const auto best = static_cast<size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+  if (config.temperature == 0) return static_cast<Token>(best);
+  std::vector<size_t> order(logits.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  size_t kept = order.size();
+  if (config.top_k > 0) kept = std::min(kept, static_cast<size_t>(config.top_k));
+  if (kept < order.size() || config.top_p < 1)
+    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return logits[a] > logits[b]; });
+  std::vector<double> share(kept);
+  double sum = 0;
+  for (size_t i = 0; i < kept; ++i) sum += share[i] = std::exp((logits[order[i]] - logits[best]) / config.temperature);
+  if (config.top_p < 1) {
+    double reached = 0;
+    for (size_t i = 0; i < kept; ++i) {
+      reached += share[i];
+      if (reached >= config.top_p * sum) kept = i + 1;
+    }
+    sum = reached;
+  }
+  double left = random.uniform() * sum;
+  for (size_t i = 0; i < kept; ++i) {
+    left -= share[i];
+    if (left < 0) return static_cast<Token>(order[i]);
+  }
+  return static_cast<Token>(order[kept - 1]);  // rounding left a rest
+}
+
+template <class Real>
+Inference<Real>::Inference(const ModelConfig& model, std::span<const Real> parameters, const std::string& backend)
+    : model_(model),
+      table_(model_),
+      backend_(make_backend<Real>(backend, model_shape(model_, table_))),
+      stream_(backend_->make_stream()),
+      transformer_(model_, table_, *stream_) {
+  AGPT_REQUIRE(static_cast<Index>(parameters.size()) == table_.size(), "the parameter buffer holds " + std::to_string(parameters.size()) +
+                                                                           " numbers, but the model has " + std::to_string(table_.size()));
+  if (model_.position == Position::rope) backend_->set_rotation(model_.context, model_.rope_base);
+  backend_->set_parameters(parameters);
+}
+
+template <class Real>
+void Inference<Real>::require_known(std::span<const Token> tokens) const {
+  for (const Token token : tokens)
+    AGPT_REQUIRE(token < model_.vocab_size, "token " + std::to_string(token) + " is not in the model's vocabulary of " +
+                                                std::to_string(model_.vocab_size) + " tokens");
+}
+
+template <class Real>
+int32_t Inference<Real>::append_chain(std::span<const Token> tokens, int32_t parent) {
+  for (const Token token : tokens) {
+    const int32_t position = parent < 0 ? 0 : batch_.position[static_cast<size_t>(parent)] + 1;
+    parent = batch_.begin_row(token, position, parent);
+    batch_.end_row();
+  }
+  return parent;
+}
+
+template <class Real>
+Rows<Real> Inference<Real>::compute(Index begin, int tile_rows, Index capacity) {
+  const FlushDenormals flush;
+  batch_.n_leading_ghosts = begin;
+  build_tiles(batch_, tile_rows, begin);
+  return transformer_.logits(batch_, begin, capacity);
+}
+
+template <class Real>
+std::vector<Real> Inference<Real>::logits(std::span<const Token> tokens) {
+  require_known(tokens);
+  AGPT_REQUIRE(static_cast<int>(tokens.size()) <= model_.context, "the text has " + std::to_string(tokens.size()) +
+                                                                      " tokens, but the model's context is " + std::to_string(model_.context));
+  if (tokens.empty()) return {};
+  batch_.clear();
+  append_chain(tokens, -1);
+  const Rows<Real> rows = compute(0, backend_->tile_rows(), batch_.n_rows());
+  std::vector<Real> result;
+  for (Index r = 0; r < batch_.n_rows(); ++r) {
+    const Real* row = rows.from(r).data;
+    result.insert(result.end(), row, row + model_.vocab_size);
+  }
+  return result;
+}
+
+template <class Real>
+std::vector<std::vector<Token>> Inference<Real>::generate(std::span<const Token> prompt, const GenerationConfig& config,
+                                                          const std::function<void(Index)>& progress) {
+  config.validate();
+  require_known(prompt);
+  AGPT_REQUIRE(!prompt.empty(), "generation needs a prompt of at least one token");
+  const auto context = static_cast<size_t>(model_.context), n_samples = static_cast<size_t>(config.n_samples);
+  // A context of one token reads just the last token; otherwise one place is left for the first new token.
+  const std::span<const Token> read = prompt.last(std::min(prompt.size(), std::max<size_t>(1, context - 1)));
+  const Index capacity = static_cast<Index>(context * n_samples);
+
+  std::vector<std::vector<Token>> samples(n_samples);
+  std::vector<Random> randoms;
+  for (size_t s = 0; s < n_samples; ++s) randoms.emplace_back(mix_bits(config.seed) + s);
+  batch_.clear();
+  std::vector<int32_t> last(n_samples, append_chain(read, -1));
+  std::vector<bool> ended(n_samples, false);
+  Rows<Real> rows = compute(0, backend_->tile_rows(), capacity);
+  std::vector<double> logits(static_cast<size_t>(model_.vocab_size));
+
+  for (Index n = 0; n < config.max_tokens; ++n) {
+    std::vector<Token> next(n_samples);
+    for (size_t s = 0; s < n_samples; ++s) {
+      if (ended[s]) continue;
+      const Real* row = rows.from(last[s]).data;
+      logits.assign(row, row + model_.vocab_size);
+      next[s] = sample_token(logits, config, randoms[s]);
+      ended[s] = static_cast<int64_t>(next[s]) == config.stop_token;
+      if (!ended[s]) samples[s].push_back(next[s]);
+    }
+    if (progress) progress(n + 1);
+    if (n + 1 == config.max_tokens || std::all_of(ended.begin(), ended.end(), [](bool done) { return done; })) break;
+
+    Index begin = batch_.n_rows();
+    const size_t length = static_cast<size_t>(batch_.position[static_cast<size_t>(last[std::find(ended.begin(), ended.end(), false) - ended.begin()])]) + 1;
+    const bool full = length == context;
+    if (full) {
+      batch_.clear();
+      begin = 0;
+    }
+    for (size_t s = 0; s < n_samples; ++s) {
+      if (ended[s]) continue;
+      if (!full) {
+        last[s] = append_chain(std::span(&next[s], 1), last[s]);
+        continue;
+      }
+      std::vector<Token> text(prompt.begin(), prompt.end());
+      text.insert(text.end(), samples[s].begin(), samples[s].end());
+      last[s] = append_chain(std::span<const Token>(text).last(std::min(text.size(), std::max<size_t>(1, context / 2))), -1);
+    }
+    rows = compute(begin, 1, capacity);
+  }
+  return samples;
+}
+
+template class Inference<float>;
+template class Inference<double>;
+
+}  // namespace agpt

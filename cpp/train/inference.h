@@ -1,0 +1,60 @@
+// A trained model at work: logits of a text, and generation of new text with a cache of keys and values.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cpp/base/random.h"
+#include "cpp/train/transformer.h"
+
+namespace agpt {
+
+struct GenerationConfig {
+  Index max_tokens = 200;     ///< New tokens of each sample.
+  double temperature = 1;     ///< Logits are divided by it; 0 takes the most probable token.
+  Index top_k = 0;            ///< Only the k most probable tokens; 0 is off.
+  double top_p = 1;           ///< Only the fewest most probable tokens that have this share together; 1 is off.
+  int64_t stop_token = -1;    ///< A sample ends before this token; -1 is none.
+  Index n_samples = 1;
+  uint64_t seed = 0;
+
+  void validate() const;
+};
+
+/// Draws a token from logits (vocabulary) as `config` says.
+Token sample_token(std::span<const double> logits, const GenerationConfig& config, Random& random);
+
+template <class Real>
+class Inference {
+ public:
+  /// parameters: the flat buffer of the model; copied by the backend.
+  Inference(const ModelConfig& model, std::span<const Real> parameters, const std::string& backend);
+
+  /// logits (tokens, vocabulary), row-major: row i predicts the token behind tokens[0 .. i]. At most `context` tokens.
+  std::vector<Real> logits(std::span<const Token> tokens);
+
+  /// New tokens of each sample, the prompt excluded. The prompt has at least one token; only its last context - 1 tokens are
+  /// read. Samples share the rows of the prompt. When the context is full, the last half of it is encoded anew, so a text can
+  /// be longer than the context. `progress` is called after each token with the number of tokens so far.
+  std::vector<std::vector<Token>> generate(std::span<const Token> prompt, const GenerationConfig& config,
+                                           const std::function<void(Index)>& progress);
+
+ private:
+  void require_known(std::span<const Token> tokens) const;
+  /// Appends the tokens as a chain below `parent` and returns the last row.
+  int32_t append_chain(std::span<const Token> tokens, int32_t parent);
+  /// Computes the rows [begin, end of batch) with tiles of `tile_rows` rows.
+  Rows<Real> compute(Index begin, int tile_rows, Index capacity);
+
+  const ModelConfig model_;
+  const ParameterTable table_;
+  std::unique_ptr<Backend<Real>> backend_;
+  std::unique_ptr<Stream<Real>> stream_;
+  Transformer<Real> transformer_;
+  RowBatch batch_;
+};
+
+}  // namespace agpt

@@ -1,0 +1,49 @@
+// Optimizers over one flat buffer of parameters.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cpp/base/types.h"
+#include "cpp/model/parameter_table.h"
+
+namespace agpt {
+
+/// With g the gradient, t the step (from 1), all element by element; weight decay p -= lr * weight_decay * p follows, for
+/// every optimizer:
+///   sgd                p -= lr g
+///   momentum           m = beta1 m + g;  p -= lr m
+///   adam               m = beta1 m + (1-beta1) g;  v = beta2 v + (1-beta2) g^2
+///                      p -= lr (m / (1-beta1^t)) / (sqrt(v / (1-beta2^t)) + epsilon)         (Kingma and Ba 2015)
+///   rmsprop            v = beta2 v + (1-beta2) g^2;  p -= lr g / (sqrt(v) + epsilon)         (no bias correction: the first
+///                      steps are larger by up to 1 / sqrt(1-beta2))
+///   rmsprop_corrected  the same with v / (1-beta2^t)
+/// adamw is adam with a weight decay that is not 0 (Loshchilov and Hutter 2019).
+enum class OptimizerKind { sgd, momentum, adam, rmsprop, rmsprop_corrected };
+
+struct OptimizerConfig {
+  OptimizerKind kind = OptimizerKind::adam;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0;
+  bool decay_vectors = false;  ///< Decay biases and norm gains too.
+  double clip_norm = 0;        ///< Largest global L2 norm of the gradient; 0 is off.
+
+  void validate() const;
+};
+
+/// The moments that the optimizer of `config` keeps: 0, 1 or 2 buffers of the size of the parameters.
+int n_moments(OptimizerKind kind);
+
+/// One step, in place. moments holds n_moments() buffers one after the other. gradient is read only; it is multiplied by
+/// gradient_scale first. table says which parameters are vectors.
+template <class Real>
+void optimizer_step(const OptimizerConfig& config, const ParameterTable& table, Index step, double learning_rate, double gradient_scale,
+                    std::span<const double> gradient, std::span<Real> parameters, std::span<Real> moments);
+
+/// Euclidean norm.
+double l2_norm(std::span<const double> values);
+
+}  // namespace agpt

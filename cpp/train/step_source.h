@@ -1,0 +1,82 @@
+// What one optimizer step covers. A source is a pure function of the step number: resuming needs nothing but that number.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cpp/rows/row_batch.h"
+#include "cpp/rows/weighting.h"
+
+namespace agpt {
+
+class TrieIndex;
+
+/// The batches of one step. build(i, batch) fills the empty `batch` with rows (without tiles); it may be called from any thread.
+struct StepWork {
+  Index n_batches = 0;
+  std::function<void(Index number, RowBatch& batch)> build;
+};
+
+class StepSource {
+ public:
+  virtual ~StepSource() = default;
+  virtual Index steps_per_pass() const = 0;
+  /// step >= 0 counts over all passes.
+  virtual StepWork work(Index step) const = 0;
+  /// All of one pass, as one work.
+  virtual StepWork whole_pass() const = 0;
+  /// Sum of the weights of all positions of one pass.
+  virtual double pass_weight() const = 0;
+  /// Positions of one pass.
+  virtual Index pass_positions() const = 0;
+};
+
+enum class StepOrder { fixed, shuffled };
+
+/// Which rows of a trie make one step.
+struct TrieStepConfig {
+  enum class Unit {
+    whole,      ///< the whole trie
+    ngram,      ///< the rows below one path of `ngram` tokens: 1 is one root child, 2 one bigram
+    positions,  ///< about `positions` rows
+  };
+  Unit unit = Unit::positions;
+  int ngram = 1;
+  Index positions = 16384;
+  StepOrder order = StepOrder::shuffled;  ///< shuffled: the steps of a pass in random order; for `positions`, its batches
+  uint64_t seed = 0;
+  Index batch_rows = 256;                 ///< Rows of a batch, ghosts excluded; does not change the result.
+  Weighting weighting;
+
+  void validate() const;
+};
+
+/// The index must outlive the source.
+std::unique_ptr<StepSource> make_trie_source(const TrieIndex& index, const TrieStepConfig& config);
+
+/// A text as the window source reads it: token i, and where documents begin (empty: one running text).
+struct TextView {
+  std::function<Token(Index)> token;
+  Index n_tokens = 0;
+  std::vector<Index> document_starts;  // ascending; the last document ends at n_tokens
+};
+
+struct WindowStepConfig {
+  enum class Order { random, sequential, shuffled };
+  Index context = 128;
+  Index windows = 64;      ///< Windows of one step.
+  Index stride = 0;        ///< Between the starts of neighbouring windows; 0 is the context.
+  Order order = Order::random;  ///< random: starts drawn uniformly, stride unused; shuffled: each window of a pass once
+  uint64_t seed = 0;
+  Index batch_rows = 256;
+
+  void validate() const;
+};
+
+/// Windows of context + 1 tokens: every position predicts its successor. With documents, a window is the first
+/// context + 1 tokens of a document.
+std::unique_ptr<StepSource> make_window_source(TextView text, const WindowStepConfig& config);
+
+}  // namespace agpt

@@ -1,0 +1,108 @@
+#include "cpp/train/trainer.h"
+
+#include <chrono>
+#include <cmath>
+
+#include "cpp/base/error.h"
+
+namespace agpt {
+namespace {
+
+template <class Real>
+std::unique_ptr<Backend<Real>> backend_for(const ModelConfig& model, const ParameterTable& table, const std::string& name) {
+  std::unique_ptr<Backend<Real>> backend = make_backend<Real>(name, model_shape(model, table));
+  if (model.position == Position::rope) backend->set_rotation(model.context, model.rope_base);
+  return backend;
+}
+
+void require_finite(const char* what, double value, Index step, double learning_rate) {
+  if (!std::isfinite(value))
+    throw NonFiniteError(std::string("the ") + what + " of step " + std::to_string(step) + " is not a finite number (learning rate " +
+                         std::to_string(learning_rate) + "): the parameters before the step are unchanged; lower the learning rate or clip the gradient");
+}
+
+}  // namespace
+
+template <class Real>
+Trainer<Real>::Trainer(const ModelConfig& model, const TrainerConfig& config, std::shared_ptr<StepSource> source, std::span<Real> parameters)
+    : model_(model),
+      table_(model_),
+      config_(config),
+      source_(std::move(source)),
+      parameters_(parameters),
+      backend_(backend_for<Real>(model_, table_, config.backend)),
+      runner_(model_, table_, *backend_, config.n_threads) {
+  config_.optimizer.validate();
+  config_.schedule.validate();
+  AGPT_REQUIRE(static_cast<Index>(parameters.size()) == table_.size(), "the parameter buffer holds " + std::to_string(parameters.size()) +
+                                                                           " numbers, but the model has " + std::to_string(table_.size()));
+  moments_.resize(static_cast<size_t>(n_moments(config_.optimizer.kind)) * parameters.size());
+  gradient_.resize(parameters.size());
+}
+
+template <class Real>
+void Trainer<Real>::send_parameters() {
+  if (parameters_are_new_) backend_->set_parameters(parameters_);
+  parameters_are_new_ = false;
+}
+
+template <class Real>
+void Trainer<Real>::set_base_learning_rate(double base) {
+  Schedule schedule = config_.schedule;
+  schedule.base = base;
+  schedule.validate();
+  config_.schedule = schedule;
+}
+
+template <class Real>
+double Trainer<Real>::normaliser(const BatchTotals& totals) {
+  if (config_.normalisation == Normalisation::step) return totals.weight;
+  if (!mean_step_weight_) mean_step_weight_ = source_->pass_weight() / static_cast<double>(source_->steps_per_pass());
+  return *mean_step_weight_;
+}
+
+template <class Real>
+StepReport Trainer<Real>::step(const InterruptCheck& check) {
+  const auto start = std::chrono::steady_clock::now();
+  send_parameters();
+  const BatchTotals totals = runner_.run(source_->work(step_count_), gradient_, check);
+  const double scale = 1 / normaliser(totals);
+
+  StepReport report;
+  report.step = step_count_ + 1;
+  report.loss = totals.loss / totals.weight;
+  report.positions = totals.positions;
+  report.weight = totals.weight;
+  report.learning_rate = config_.schedule.learning_rate(step_count_);
+  report.gradient_norm = scale * l2_norm(gradient_);
+  require_finite("loss", report.loss, report.step, report.learning_rate);
+  require_finite("gradient", report.gradient_norm, report.step, report.learning_rate);
+
+  const double limit = config_.optimizer.clip_norm;
+  const double clip = limit > 0 && report.gradient_norm > limit ? limit / report.gradient_norm : 1;
+  optimizer_step<Real>(config_.optimizer, table_, report.step, report.learning_rate, scale * clip, gradient_, parameters_, moments_);
+  ++step_count_;
+  parameters_are_new_ = true;
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return report;
+}
+
+template <class Real>
+double Trainer<Real>::gradient(std::span<double> flat, const InterruptCheck& check) {
+  AGPT_REQUIRE(flat.size() == parameters_.size(), "the gradient buffer must have one number per parameter");
+  send_parameters();
+  const BatchTotals totals = runner_.run(source_->whole_pass(), flat, check);
+  for (double& value : flat) value /= totals.weight;
+  return totals.loss / totals.weight;
+}
+
+template <class Real>
+BatchTotals Trainer<Real>::evaluate(const StepWork& work, const InterruptCheck& check) {
+  send_parameters();
+  return runner_.run(work, {}, check);
+}
+
+template class Trainer<float>;
+template class Trainer<double>;
+
+}  // namespace agpt

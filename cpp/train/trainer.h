@@ -1,0 +1,85 @@
+// The training loop's one step: gradient of what the source says, clipping, learning rate, optimizer, checks.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "cpp/train/batch_runner.h"
+#include "cpp/train/optimizer.h"
+#include "cpp/train/schedule.h"
+
+namespace agpt {
+
+/// step: gradients are divided by the step's total weight. pass: by the mean weight of a step of the pass, so that the steps
+/// of a pass keep their relative weights.
+enum class Normalisation { step, pass };
+
+struct TrainerConfig {
+  OptimizerConfig optimizer;
+  Schedule schedule;
+  Normalisation normalisation = Normalisation::step;
+  std::string backend = "cpu";
+  int n_threads = 1;
+};
+
+struct StepReport {
+  Index step = 0;            ///< Number of this step, from 1.
+  double loss = 0;           ///< Mean weighted cross-entropy before the update, nats.
+  Index positions = 0;       ///< Rows with targets.
+  double weight = 0;         ///< Sum of their weights.
+  double learning_rate = 0;
+  double gradient_norm = 0;  ///< L2 norm of the normalised gradient before clipping.
+  double seconds = 0;        ///< Wall-clock time of the step.
+};
+
+/// Trains parameters that the caller owns; they are read and written in place.
+template <class Real>
+class Trainer {
+ public:
+  /// parameters: the flat buffer, which must outlive the trainer. The source is shared.
+  Trainer(const ModelConfig& model, const TrainerConfig& config, std::shared_ptr<StepSource> source, std::span<Real> parameters);
+
+  /// One optimizer step. Throws NonFiniteError, with the parameters unchanged, when the loss or the gradient is not finite.
+  StepReport step(const InterruptCheck& check);
+
+  /// Mean loss over the whole pass and its gradient (flat, size of the parameters), without an update.
+  double gradient(std::span<double> flat, const InterruptCheck& check);
+
+  /// Mean loss over all batches of another source, without an update.
+  BatchTotals evaluate(const StepWork& work, const InterruptCheck& check);
+
+  /// Call after the parameters were changed from outside.
+  void parameters_changed() { parameters_are_new_ = true; }
+
+  const StepSource& source() const { return *source_; }
+  std::string backend_description() const { return backend_->description(); }
+  const Schedule& schedule() const { return config_.schedule; }
+  void set_base_learning_rate(double base);
+
+  /// Steps done. Setting it (with the moments) is what resuming means.
+  Index step_count() const { return step_count_; }
+  void set_step_count(Index count) { step_count_ = count; }
+  /// The optimizer's moments, n_moments() buffers of the size of the parameters.
+  std::span<Real> moments() { return moments_; }
+
+ private:
+  void send_parameters();
+  double normaliser(const BatchTotals& totals);
+
+  const ModelConfig model_;
+  const ParameterTable table_;
+  TrainerConfig config_;
+  std::shared_ptr<StepSource> source_;
+  std::span<Real> parameters_;
+  std::unique_ptr<Backend<Real>> backend_;
+  BatchRunner<Real> runner_;
+  std::vector<Real> moments_;
+  std::vector<double> gradient_;
+  std::optional<double> mean_step_weight_;
+  Index step_count_ = 0;
+  bool parameters_are_new_ = true;
+};
+
+}  // namespace agpt

@@ -1,0 +1,227 @@
+#include "cpp/train/transformer.h"
+
+#include "cpp/base/error.h"
+
+namespace agpt {
+namespace {
+
+enum Linear { kQkvLinear, kOutputLinear, kUpLinear, kDownLinear };
+
+ElementwiseActivation activation_of(const ModelConfig& config) {
+  switch (config.activation) {
+    case Activation::relu: return ElementwiseActivation::relu;
+    case Activation::relu_squared: return ElementwiseActivation::relu_squared;
+    case Activation::gelu: break;
+  }
+  return ElementwiseActivation::gelu;
+}
+
+}  // namespace
+
+ModelShape model_shape(const ModelConfig& config, const ParameterTable& table) {
+  ModelShape shape;
+  for (const Parameter& parameter : table.parameters()) shape.tensors.push_back({parameter.offset, parameter.rows, parameter.columns});
+  for (const BlockParameters& block : table.blocks)
+    for (const LinearParameters& linear : {block.qkv, block.output, block.up, block.down}) shape.linears.push_back({linear.weight, linear.bias, false});
+  shape.linears.push_back({table.head.weight, table.head.bias, table.head_is_transposed});
+  shape.heads = config.heads;
+  return shape;
+}
+
+BatchView view_of(const RowBatch& batch) {
+  static_assert(sizeof(Tile) == sizeof(AttentionTile));
+  BatchView view;
+  view.token = batch.token;
+  view.position = batch.position;
+  view.parent = batch.parent;
+  view.tiles = {reinterpret_cast<const AttentionTile*>(batch.tiles.data()), batch.tiles.size()};
+  view.key_row = batch.key_row;
+  view.key_mask = batch.key_mask;
+  view.target_begin = batch.target_begin;
+  view.target_token = batch.target_token;
+  view.target_weight = batch.target_weight;
+  view.weight = batch.weight;
+  return view;
+}
+
+template <class Real>
+Transformer<Real>::Transformer(const ModelConfig& config, const ParameterTable& table, Stream<Real>& stream)
+    : config_(config), table_(table), stream_(stream) {}
+
+template <class Real>
+double Transformer<Real>::loss(const RowBatch& batch) {
+  begin(batch, nullptr, batch.n_rows());
+  const auto n_tiles = static_cast<Index>(batch.tiles.size());
+  forward(0, batch.n_rows(), batch.n_leading_ghosts, 0, batch.first_scored_tile, n_tiles);
+  head(batch.n_leading_ghosts, batch.n_rows());
+  return stream_.cross_entropy(config_.vocab_size, batch.n_leading_ghosts, batch.n_rows(), scratch(kLogits, config_.vocab_size), false);
+}
+
+template <class Real>
+double Transformer<Real>::loss_and_gradient(const RowBatch& batch, Gradient<Real>& gradient) {
+  begin(batch, &gradient, batch.n_rows());
+  const auto n_tiles = static_cast<Index>(batch.tiles.size());
+  forward(0, batch.n_rows(), batch.n_leading_ghosts, 0, batch.first_scored_tile, n_tiles);
+  head(batch.n_leading_ghosts, batch.n_rows());
+  const double loss =
+      stream_.cross_entropy(config_.vocab_size, batch.n_leading_ghosts, batch.n_rows(), scratch(kLogits, config_.vocab_size), true);
+  head_backward(batch.n_leading_ghosts, batch.n_rows());
+  backward(batch.n_rows(), batch.n_leading_ghosts, batch.first_scored_tile, n_tiles);
+  return loss;
+}
+
+template <class Real>
+Rows<Real> Transformer<Real>::logits(const RowBatch& batch, Index first_row, Index capacity) {
+  begin(batch, nullptr, capacity);
+  Index first_tile = 0;
+  while (first_tile < static_cast<Index>(batch.tiles.size()) && batch.tiles[static_cast<size_t>(first_tile)].first_row < first_row) ++first_tile;
+  forward(first_row, batch.n_rows(), first_row, first_tile, first_tile, static_cast<Index>(batch.tiles.size()));
+  head(first_row, batch.n_rows());
+  return scratch(kLogits, config_.vocab_size);
+}
+
+template <class Real>
+typename Transformer<Real>::LayerRows Transformer<Real>::layer_rows(int layer) {
+  const int slot = kFirstLayerSlot + kSlotsPerLayer * layer;
+  const Index d = config_.d_model, wide = config_.d_ff;
+  LayerRows rows;
+  rows.input = scratch(slot + kInput, d);
+  rows.normed1 = scratch(slot + kNormed1, d);
+  rows.statistics1 = scratch(slot + kStatistics1, 2);
+  rows.qkv = scratch(slot + kQkv, 3 * d);
+  rows.attention = scratch(slot + kAttention, d);
+  rows.middle = scratch(slot + kMiddle, d);
+  rows.normed2 = scratch(slot + kNormed2, d);
+  rows.statistics2 = scratch(slot + kStatistics2, 2);
+  rows.hidden = scratch(slot + kHidden, wide);
+  // The gradient of relu needs only the sign of its input, which its output has too: one matrix serves both.
+  rows.hidden_before = config_.activation == Activation::relu ? rows.hidden : scratch(slot + kHiddenBefore, wide);
+  return rows;
+}
+
+template <class Real>
+Real* Transformer<Real>::saved_attention(int layer, Index first_tile, Index end_tile) {
+  const Index size = stream_.saved_attention_size(first_tile, end_tile);
+  return stream_.scratch(kFirstLayerSlot + kSlotsPerLayer * layer + kSaved, (size + kRowQuantum - 1) / kRowQuantum, kRowQuantum).data;
+}
+
+template <class Real>
+NormShape Transformer<Real>::norm_shape(const NormParameters& parameters) const {
+  return {config_.norm == Norm::layer_norm, parameters.gain, parameters.bias, config_.norm_epsilon};
+}
+
+template <class Real>
+void Transformer<Real>::begin(const RowBatch& batch, Gradient<Real>* gradient, Index capacity) {
+  AGPT_REQUIRE(!batch.tiles.empty() || batch.n_rows() == 0, "the batch has rows but no tiles: call build_tiles() first");
+  capacity_ = capacity;
+  stream_.begin(view_of(batch), gradient);
+}
+
+template <class Real>
+void Transformer<Real>::forward(Index begin, Index end, Index scored, Index first_tile, Index scored_tile, Index end_tile) {
+  const Index d = config_.d_model;
+  const Rows<Real> first = config_.n_layers > 0 ? layer_rows(0).input : scratch(kFinalInput, d);
+  if (config_.embedding_norm) {
+    const Rows<Real> embedded = scratch(kEmbedding, d);
+    stream_.embed(table_.embedding, table_.position_embedding, begin, end, embedded);
+    stream_.norm(norm_shape(table_.embedding_norm), d, begin, end, embedded, first, scratch(kEmbeddingStatistics, 2));
+  } else {
+    stream_.embed(table_.embedding, table_.position_embedding, begin, end, first);
+  }
+  for (int layer = 0; layer < config_.n_layers; ++layer) {
+    const bool last = layer + 1 == config_.n_layers;
+    forward_layer(layer, begin, end, last ? scored : begin, last ? scored_tile : first_tile, end_tile);
+  }
+}
+
+template <class Real>
+void Transformer<Real>::forward_layer(int layer, Index begin, Index end, Index scored, Index first_tile, Index end_tile) {
+  const BlockParameters& block = table_.blocks[static_cast<size_t>(layer)];
+  const LayerRows rows = layer_rows(layer);
+  const Index d = config_.d_model;
+  const Rows<Real> output = layer + 1 < config_.n_layers ? layer_rows(layer + 1).input : scratch(kFinalInput, d);
+
+  stream_.norm(norm_shape(block.norm1), d, begin, end, rows.input, rows.normed1, rows.statistics1);
+  stream_.linear(linear_number(layer, kQkvLinear), begin, end, rows.normed1, rows.qkv, {});
+  if (config_.position == Position::rope) stream_.rotate(begin, end, rows.qkv, false);
+
+  stream_.attend(first_tile, end_tile, rows.qkv, rows.attention, saved_attention(layer, first_tile, end_tile));
+  stream_.linear(linear_number(layer, kOutputLinear), scored, end, rows.attention, rows.middle, rows.input);
+
+  stream_.norm(norm_shape(block.norm2), d, scored, end, rows.middle, rows.normed2, rows.statistics2);
+  stream_.linear(linear_number(layer, kUpLinear), scored, end, rows.normed2, rows.hidden_before, {});
+  stream_.activate(activation_of(config_), config_.d_ff, scored, end, rows.hidden_before, rows.hidden);
+  stream_.linear(linear_number(layer, kDownLinear), scored, end, rows.hidden, output, rows.middle);
+}
+
+template <class Real>
+void Transformer<Real>::head(Index begin, Index end) {
+  const Index d = config_.d_model;
+  const Rows<Real> input = scratch(kFinalInput, d);
+  const Rows<Real> normed = config_.final_norm ? scratch(kFinalNormed, d) : input;
+  if (config_.final_norm) stream_.norm(norm_shape(table_.final_norm), d, begin, end, input, normed, scratch(kFinalStatistics, 2));
+  stream_.linear(head_number(), begin, end, normed, scratch(kLogits, config_.vocab_size), {});
+}
+
+// kLogits holds the gradient of the logits; kGradient becomes that of the last layer's output.
+template <class Real>
+void Transformer<Real>::head_backward(Index begin, Index end) {
+  const Index d = config_.d_model;
+  const Rows<Real> input = scratch(kFinalInput, d), dlogits = scratch(kLogits, config_.vocab_size), dx = scratch(kGradient, d);
+  stream_.linear_backward_weight(head_number(), begin, end, config_.final_norm ? scratch(kFinalNormed, d) : input, dlogits);
+  if (config_.final_norm) {
+    const Rows<Real> dnormed = scratch(kGradientHidden, d);
+    stream_.linear_backward_input(head_number(), begin, end, dlogits, dnormed);
+    stream_.norm_backward(norm_shape(table_.final_norm), d, begin, end, input, scratch(kFinalStatistics, 2), dnormed, dx, false);
+  } else {
+    stream_.linear_backward_input(head_number(), begin, end, dlogits, dx);
+  }
+  stream_.clear(d, 0, begin, dx);  // ghost rows: nothing comes from the head
+}
+
+template <class Real>
+void Transformer<Real>::backward(Index end, Index scored, Index scored_tile, Index end_tile) {
+  for (int layer = config_.n_layers; layer-- > 0;) {
+    const bool last = layer + 1 == config_.n_layers;
+    backward_layer(layer, end, last ? scored : 0, last ? scored_tile : 0, end_tile);
+  }
+  const Index d = config_.d_model;
+  Rows<Real> dx = scratch(kGradient, d);
+  if (config_.embedding_norm) {
+    const Rows<Real> embedded = scratch(kEmbedding, d), dembedded = scratch(kGradientHidden, d);
+    stream_.norm_backward(norm_shape(table_.embedding_norm), d, 0, end, embedded, scratch(kEmbeddingStatistics, 2), dx, dembedded, false);
+    dx = dembedded;
+  }
+  stream_.embed_backward(table_.embedding, table_.position_embedding, 0, end, dx);
+}
+
+// kGradient holds the gradient of the layer's output and becomes that of its input.
+template <class Real>
+void Transformer<Real>::backward_layer(int layer, Index end, Index scored, Index scored_tile, Index end_tile) {
+  const BlockParameters& block = table_.blocks[static_cast<size_t>(layer)];
+  const LayerRows rows = layer_rows(layer);
+  const Index d = config_.d_model;
+  const Rows<Real> dx = scratch(kGradient, d), narrow = scratch(kGradientHidden, d), wide = scratch(kGradientWide, config_.d_ff);
+
+  stream_.linear_backward_weight(linear_number(layer, kDownLinear), scored, end, rows.hidden, dx);
+  stream_.linear_backward_input(linear_number(layer, kDownLinear), scored, end, dx, wide);
+  stream_.activate_backward(activation_of(config_), config_.d_ff, scored, end, rows.hidden_before, wide);
+  stream_.linear_backward_weight(linear_number(layer, kUpLinear), scored, end, rows.normed2, wide);
+  stream_.linear_backward_input(linear_number(layer, kUpLinear), scored, end, wide, narrow);
+  stream_.norm_backward(norm_shape(block.norm2), d, scored, end, rows.middle, rows.statistics2, narrow, dx, true);
+
+  stream_.linear_backward_weight(linear_number(layer, kOutputLinear), scored, end, rows.attention, dx);
+  stream_.linear_backward_input(linear_number(layer, kOutputLinear), scored, end, dx, narrow);
+  const Rows<Real> dqkv = scratch(kGradientQkv, 3 * d);
+  stream_.clear(3 * d, 0, end, dqkv);
+  stream_.attend_backward(scored_tile, end_tile, rows.qkv, narrow, saved_attention(layer, scored_tile, end_tile), dqkv);
+  if (config_.position == Position::rope) stream_.rotate(0, end, dqkv, true);
+  stream_.linear_backward_weight(linear_number(layer, kQkvLinear), 0, end, rows.normed1, dqkv);
+  stream_.linear_backward_input(linear_number(layer, kQkvLinear), 0, end, dqkv, narrow);
+  stream_.norm_backward(norm_shape(block.norm1), d, 0, end, rows.input, rows.statistics1, narrow, dx, true);
+}
+
+template class Transformer<float>;
+template class Transformer<double>;
+
+}  // namespace agpt

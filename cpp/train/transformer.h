@@ -1,0 +1,70 @@
+// The forward and backward pass of the model over a batch of rows, in terms of a backend's operations. All rows of a batch
+// go through a layer at once; only attention knows that they are a forest.
+#pragma once
+
+#include <memory>
+
+#include "cpp/backend/backend.h"
+#include "cpp/model/model_config.h"
+#include "cpp/model/parameter_table.h"
+#include "cpp/rows/row_batch.h"
+
+namespace agpt {
+
+/// What a backend must know of this model.
+ModelShape model_shape(const ModelConfig& config, const ParameterTable& table);
+
+/// The arrays of a batch as the backend sees them; the batch must have its tiles and must outlive the view.
+BatchView view_of(const RowBatch& batch);
+
+/// One model on one stream. Not thread-safe: one Transformer per worker.
+template <class Real>
+class Transformer {
+ public:
+  Transformer(const ModelConfig& config, const ParameterTable& table, Stream<Real>& stream);
+
+  /// Sum over the batch's rows of their weighted cross-entropy, in nats.
+  double loss(const RowBatch& batch);
+
+  /// The same, and adds the gradient of all parameters to `gradient`. The gradient is that of the sum: it is divided by the
+  /// total weight once per step, by whoever knows the step.
+  double loss_and_gradient(const RowBatch& batch, Gradient<Real>& gradient);
+
+  /// Logits of the rows [begin, end) of a batch whose rows before `begin` went through this call earlier: their keys and
+  /// values are kept, so a sequence grows row by row without recomputing (a KV cache). `capacity` rows are kept in all; it
+  /// must not grow between the calls of one sequence. Row r of the batch has its logits in row r of the result.
+  Rows<Real> logits(const RowBatch& batch, Index begin, Index capacity);
+
+ private:
+  /// Scratch slots of the whole model; each layer has kSlotsPerLayer more.
+  enum Slot { kEmbedding, kEmbeddingStatistics, kLogits, kFinalInput, kFinalNormed, kFinalStatistics, kGradient, kGradientHidden, kGradientWide, 
+              kGradientQkv, kFirstLayerSlot };
+  enum LayerSlot { kInput, kNormed1, kStatistics1, kQkv, kAttention, kSaved, kMiddle, kNormed2, kStatistics2, kHiddenBefore, kHidden, kSlotsPerLayer };
+
+  struct LayerRows {
+    Rows<Real> input, normed1, statistics1, qkv, attention, middle, normed2, statistics2, hidden_before, hidden;
+  };
+
+  Rows<Real> scratch(int slot, Index columns) { return stream_.scratch(slot, capacity_, columns); }
+  LayerRows layer_rows(int layer);
+  Real* saved_attention(int layer, Index first_tile, Index end_tile);
+  int linear_number(int layer, int which) const { return 4 * layer + which; }  // order of model_shape(): qkv, output, up, down
+  int head_number() const { return 4 * config_.n_layers; }
+  NormShape norm_shape(const NormParameters& parameters) const;
+
+  void begin(const RowBatch& batch, Gradient<Real>* gradient, Index capacity);
+  /// Runs the layers over [begin, end); behind the last layer's keys and values only the rows from `scored` on.
+  void forward(Index begin, Index end, Index scored, Index first_tile, Index scored_tile, Index end_tile);
+  void forward_layer(int layer, Index begin, Index end, Index scored, Index first_tile, Index end_tile);
+  void head(Index begin, Index end);
+  void head_backward(Index begin, Index end);
+  void backward(Index end, Index scored, Index scored_tile, Index end_tile);
+  void backward_layer(int layer, Index end, Index scored, Index scored_tile, Index end_tile);
+
+  const ModelConfig& config_;
+  const ParameterTable& table_;
+  Stream<Real>& stream_;
+  Index capacity_ = 0;
+};
+
+}  // namespace agpt

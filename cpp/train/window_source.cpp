@@ -1,0 +1,112 @@
+// Steps over windows of text: the same rows, nothing shared.
+#include <algorithm>
+
+#include "cpp/base/error.h"
+#include "cpp/base/random.h"
+#include "cpp/rows/window_rows.h"
+#include "cpp/train/step_source.h"
+
+namespace agpt {
+namespace {
+
+class WindowSource final : public StepSource {
+ public:
+  WindowSource(TextView text, const WindowStepConfig& config)
+      : text_(std::move(text)), config_(config), stride_(config.stride > 0 ? config.stride : config.context) {
+    config.validate();
+    if (has_documents()) {
+      AGPT_REQUIRE(!text_.document_starts.empty(), "there is no document to train on");
+    } else {
+      AGPT_REQUIRE(text_.n_tokens > config.context, "the training text has " + std::to_string(text_.n_tokens) + " tokens, but a window needs " +
+                                                        std::to_string(config.context + 1) + ": choose a smaller --context");
+    }
+    const Index longest = config.context;
+    windows_per_batch_ = std::max<Index>(1, config.batch_rows / longest);
+  }
+
+  Index steps_per_pass() const override { return (n_windows() + config_.windows - 1) / config_.windows; }
+
+  StepWork work(Index step) const override {
+    const Index number = step % steps_per_pass();
+    const Index first = number * config_.windows;
+    const Index count = config_.order == WindowStepConfig::Order::random ? config_.windows : std::min(config_.windows, n_windows() - first);
+    return batches(count, [this, step, first](Index i) { return window(step, first, i); });
+  }
+
+  StepWork whole_pass() const override {
+    return batches(n_windows(), [](Index i) { return i; });
+  }
+
+  double pass_weight() const override { return static_cast<double>(pass_positions()); }
+
+  Index pass_positions() const override {
+    if (!has_documents()) return n_windows() * config_.context;
+    Index sum = 0;
+    for (Index w = 0; w < n_windows(); ++w) sum += window_end(w) - window_begin(w) - 1;
+    return sum;
+  }
+
+ private:
+  bool has_documents() const { return !text_.document_starts.empty(); }
+
+  Index n_windows() const {
+    if (has_documents()) return static_cast<Index>(text_.document_starts.size());
+    if (config_.order == WindowStepConfig::Order::random) return (text_.n_tokens - 1) / config_.context;
+    return (text_.n_tokens - 1 - config_.context) / stride_ + 1;
+  }
+
+  Index window_begin(Index w) const { return has_documents() ? text_.document_starts[static_cast<size_t>(w)] : w * stride_; }
+  Index window_end(Index w) const {
+    Index end = text_.n_tokens;
+    if (has_documents() && w + 1 < n_windows()) end = text_.document_starts[static_cast<size_t>(w) + 1];
+    return std::min(end, window_begin(w) + config_.context + 1);
+  }
+
+  // First token of window i of a step, as a window number, or for random starts as -1 - token.
+  Index window(Index step, Index first, Index i) const {
+    const Index pass = step / steps_per_pass();
+    if (config_.order == WindowStepConfig::Order::sequential) return first + i;
+    if (config_.order == WindowStepConfig::Order::shuffled) {
+      const uint64_t seed = mix_bits(config_.seed) ^ mix_bits(static_cast<uint64_t>(pass));
+      return static_cast<Index>(Permutation(static_cast<uint64_t>(n_windows()), seed)(static_cast<uint64_t>(first + i)));
+    }
+    Random random(mix_bits(mix_bits(config_.seed) + static_cast<uint64_t>(step)) + static_cast<uint64_t>(i));
+    if (has_documents()) return static_cast<Index>(random.below(static_cast<uint64_t>(n_windows())));
+    return -1 - static_cast<Index>(random.below(static_cast<uint64_t>(text_.n_tokens - config_.context)));
+  }
+
+  template <class WindowOf>
+  StepWork batches(Index count, WindowOf window_of) const {
+    return {(count + windows_per_batch_ - 1) / windows_per_batch_, [this, count, window_of](Index number, RowBatch& batch) {
+              std::vector<Token> tokens;
+              const Index end = std::min(count, (number + 1) * windows_per_batch_);
+              for (Index i = number * windows_per_batch_; i < end; ++i) {
+                const Index w = window_of(i);
+                const Index from = w < 0 ? -1 - w : window_begin(w), to = w < 0 ? from + config_.context + 1 : window_end(w);
+                tokens.clear();
+                for (Index t = from; t < to; ++t) tokens.push_back(text_.token(t));
+                append_window_rows<Token>(tokens, batch);
+              }
+            }};
+  }
+
+  const TextView text_;
+  const WindowStepConfig config_;
+  const Index stride_;
+  Index windows_per_batch_ = 1;
+};
+
+}  // namespace
+
+void WindowStepConfig::validate() const {
+  AGPT_REQUIRE(context >= 1, "the context must be at least 1");
+  AGPT_REQUIRE(windows >= 1, "a step needs at least one window");
+  AGPT_REQUIRE(stride >= 0, "the stride must be at least 0 (0: the context)");
+  AGPT_REQUIRE(batch_rows >= 1, "batch_rows must be at least 1");
+}
+
+std::unique_ptr<StepSource> make_window_source(TextView text, const WindowStepConfig& config) {
+  return std::make_unique<WindowSource>(std::move(text), config);
+}
+
+}  // namespace agpt

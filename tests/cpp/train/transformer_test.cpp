@@ -1,0 +1,128 @@
+#include "cpp/train/transformer.h"
+
+#include <doctest/doctest.h>
+
+#include "cpp/backend/cpu/kernel_table.h"
+#include "cpp/base/error.h"
+#include "tests/cpp/train/model_cases.h"
+
+namespace agpt::test {
+namespace {
+
+std::vector<std::string> fast_backends() {
+  std::vector<std::string> names;
+  for (const std::string& kernels : available_kernels()) names.push_back("cpu:" + kernels);
+  return names;
+}
+
+TEST_CASE("the reference gradient agrees with finite differences of the loss, in every tensor of every configuration") {
+  for (const ModelCase& model : model_cases()) {
+    CAPTURE(model.name);
+    const ParameterTable table(model.config);
+    std::vector<double> flat = random_parameters(table, 1);
+    const RowBatch batch = random_forest(Shape::random, 40, 3, model.config, 2);
+    const LossAndGradient result = run<double>("reference", model.config, flat, batch);
+    Random random(3);
+    for (const Parameter& parameter : table.parameters()) {
+      CAPTURE(parameter.name);
+      for (int sample = 0; sample < 6; ++sample) {
+        const auto at = static_cast<size_t>(parameter.offset) + random.below(static_cast<uint64_t>(parameter.size()));
+        const double step = 1e-5, kept = flat[at];
+        flat[at] = kept + step;
+        const double above = run<double>("reference", model.config, flat, batch).loss;
+        flat[at] = kept - step;
+        const double below = run<double>("reference", model.config, flat, batch).loss;
+        flat[at] = kept;
+        const double slope = (above - below) / (2 * step);
+        CHECK(result.gradient[at] == doctest::Approx(slope).epsilon(1e-5).scale(10));
+      }
+    }
+  }
+}
+
+TEST_CASE("every instruction set in float64 agrees with the reference to rounding") {
+  for (const ModelCase& model : model_cases()) {
+    const ParameterTable table(model.config);
+    const std::vector<double> flat = random_parameters(table, 4);
+    for (const Shape shape : {Shape::random, Shape::chain, Shape::star, Shape::windows})
+      for (const int n_rows : {1, 2, 15, 16, 17, 33, 100}) {
+        const int n_ghosts = n_rows > 20 ? 9 : 0;
+        const RowBatch batch = random_forest(shape, n_rows, n_ghosts, model.config, 5);
+        const LossAndGradient truth = run<double>("reference", model.config, flat, batch);
+        for (const std::string& backend : fast_backends()) {
+          CAPTURE(model.name);
+          CAPTURE(backend);
+          CAPTURE(n_rows);
+          const LossAndGradient fast = run<double>(backend, model.config, flat, batch);
+          CHECK(fast.loss == doctest::Approx(truth.loss).epsilon(1e-12));
+          CHECK(worst_tensor_error(table, fast.gradient, truth.gradient) < 1e-10);
+        }
+      }
+  }
+}
+
+TEST_CASE("every instruction set in float32 agrees with the reference in float64 to 1e-5") {
+  for (const ModelCase& model : model_cases()) {
+    const ParameterTable table(model.config);
+    // The truth starts from the rounded parameters: the test is of the arithmetic, not of the rounding of its input.
+    std::vector<double> flat = random_parameters(table, 6);
+    for (double& value : flat) value = static_cast<float>(value);
+    for (const int n_rows : {1, 31, 32, 33, 127, 128, 129, 600}) {
+      const RowBatch batch = random_forest(Shape::random, n_rows, n_rows > 20 ? 5 : 0, model.config, 7);
+      const LossAndGradient truth = run<double>("reference", model.config, flat, batch);
+      for (const std::string& backend : fast_backends()) {
+        CAPTURE(model.name);
+        CAPTURE(backend);
+        CAPTURE(n_rows);
+        const LossAndGradient fast = run<float>(backend, model.config, flat, batch);
+        CHECK(fast.loss == doctest::Approx(truth.loss).epsilon(1e-5));
+        CHECK(worst_tensor_error(table, fast.gradient, truth.gradient) < 1e-5);
+      }
+    }
+  }
+}
+
+TEST_CASE("the instruction set that was asked for is the one that runs") {
+  const ModelConfig config = small_config({8});
+  const ParameterTable table(config);
+  for (const std::string& kernels : available_kernels())
+    CHECK(make_backend<float>("cpu:" + kernels, model_shape(config, table))->description() == "cpu (" + kernels + ", float32)");
+  CHECK_THROWS_WITH_AS(make_backend<float>("cpu:mmx", model_shape(config, table)), doctest::Contains("mmx"), ArgumentError);
+  CHECK_THROWS_AS(make_backend<float>("tpu", model_shape(config, table)), ArgumentError);
+  CHECK_THROWS_AS(make_backend<float>("cuda", model_shape(config, table)), DeviceError);
+}
+
+TEST_CASE("the logits of a row do not change with what follows it, and a cache changes nothing") {
+  for (const ModelCase& model : model_cases()) {
+    CAPTURE(model.name);
+    const ParameterTable table(model.config);
+    const std::vector<double> flat = random_parameters(table, 8);
+    RowBatch batch = random_forest(Shape::chain, 30, 0, model.config, 9);
+    for (const std::string name : {"reference", "cpu"}) {
+      const auto backend = make_backend<double>(name, model_shape(model.config, table));
+      if (model.config.position == Position::rope) backend->set_rotation(model.config.context, model.config.rope_base);
+      backend->set_parameters(flat);
+      const auto stream = backend->make_stream(), other = backend->make_stream();
+      Transformer<double> whole(model.config, table, *stream), growing(model.config, table, *other);
+      build_tiles(batch, backend->tile_rows());
+      const Rows<double> expected = whole.logits(batch, 0, 30);
+      for (const auto& [begin, end] : {std::pair{0, 7}, std::pair{7, 8}, std::pair{8, 30}}) {
+        RowBatch part = batch;
+        part.token.resize(static_cast<size_t>(end));
+        part.position.resize(static_cast<size_t>(end));
+        part.parent.resize(static_cast<size_t>(end));
+        part.weight.resize(static_cast<size_t>(end));
+        part.target_begin.resize(static_cast<size_t>(end) + 1);
+        part.n_leading_ghosts = 0;
+        build_tiles(part, backend->tile_rows(), begin);
+        const Rows<double> got = growing.logits(part, begin, 30);
+        for (Index r = begin; r < end; ++r)
+          for (Index c = 0; c < model.config.vocab_size; ++c)
+            CHECK(got.from(r).data[c] == doctest::Approx(expected.from(r).data[c]).epsilon(1e-10));
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace agpt::test
