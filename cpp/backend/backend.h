@@ -49,7 +49,9 @@ struct LinearShape {
 struct ModelShape {
   std::vector<TensorShape> tensors;
   std::vector<LinearShape> linears;
-  std::vector<int> heads;  ///< Widths of the attention heads, side by side.
+  std::vector<int> heads;     ///< Widths of the attention heads, side by side.
+  int rotated_positions = 0;  ///< `rotate` is called for positions below this.
+  double rotation_base = 10000;
 };
 
 /// One norm: which kind, and the tensors of its gain and bias (-1 where absent).
@@ -132,8 +134,8 @@ class Stream {
   /// d *= activation'(x), in place.
   virtual void activate_backward(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<Real> x, Rows<Real> d) = 0;
 
-  /// Rotates the q and k columns of qkv (rows, 3 * d) by position[r], in place; `inverse` rotates back, which is also the
-  /// gradient.
+  /// Rotates the q and k columns of qkv (rows, 3 * d), in place: in every head the pair (2i, 2i+1) by the angle
+  /// position[r] / rotation_base^(2i / head width). `inverse` rotates back, which is also the gradient.
   virtual void rotate(Index begin, Index end, Rows<Real> qkv, bool inverse) = 0;
 
   /// out (rows, d) = attention of the tiles [first_tile, end_tile). Scores are scaled by 1 / sqrt(head width).
@@ -166,8 +168,6 @@ class Backend {
   virtual int max_streams(int n_threads) const = 0;
   /// flat: all parameters, in the layout of the ModelShape. Not to be called while a stream is at work.
   virtual void set_parameters(std::span<const Real> flat) = 0;
-  /// Angles of `rotate`: for every head, pairs (2i, 2i+1), position / base^(2i / width); positions < n_positions.
-  virtual void set_rotation(int n_positions, double base) = 0;
   virtual std::unique_ptr<Stream<Real>> make_stream() = 0;
   virtual std::unique_ptr<Gradient<Real>> make_gradient() = 0;
 };

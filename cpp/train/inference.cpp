@@ -46,15 +46,14 @@ Token sample_token(std::span<const double> logits, const GenerationConfig& confi
 }
 
 template <class Real>
-Inference<Real>::Inference(const ModelConfig& model, std::span<const Real> parameters, const std::string& backend)
+Inference<Real>::Inference(const ModelConfig& model, std::unique_ptr<Backend<Real>> backend, std::span<const Real> parameters)
     : model_(model),
       table_(model_),
-      backend_(make_backend<Real>(backend, model_shape(model_, table_))),
+      backend_(std::move(backend)),
       stream_(backend_->make_stream()),
       transformer_(model_, table_, *stream_) {
   AGPT_REQUIRE(static_cast<Index>(parameters.size()) == table_.size(), "the parameter buffer holds " + std::to_string(parameters.size()) +
                                                                            " numbers, but the model has " + std::to_string(table_.size()));
-  if (model_.position == Position::rope) backend_->set_rotation(model_.context, model_.rope_base);
   backend_->set_parameters(parameters);
 }
 

@@ -30,8 +30,8 @@ Token sample_token(std::span<const double> logits, const GenerationConfig& confi
 template <class Real>
 class Inference {
  public:
-  /// parameters: the flat buffer of the model; copied by the backend.
-  Inference(const ModelConfig& model, std::span<const Real> parameters, const std::string& backend);
+  /// backend: made for model_shape(model). parameters: the flat buffer of the model; copied by the backend.
+  Inference(const ModelConfig& model, std::unique_ptr<Backend<Real>> backend, std::span<const Real> parameters);
 
   /// logits (tokens, vocabulary), row-major: row i predicts the token behind tokens[0 .. i]. At most `context` tokens.
   std::vector<Real> logits(std::span<const Token> tokens);

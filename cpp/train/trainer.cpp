@@ -8,13 +8,6 @@
 namespace agpt {
 namespace {
 
-template <class Real>
-std::unique_ptr<Backend<Real>> backend_for(const ModelConfig& model, const ParameterTable& table, const std::string& name) {
-  std::unique_ptr<Backend<Real>> backend = make_backend<Real>(name, model_shape(model, table));
-  if (model.position == Position::rope) backend->set_rotation(model.context, model.rope_base);
-  return backend;
-}
-
 void require_finite(const char* what, double value, Index step, double learning_rate) {
   if (!std::isfinite(value))
     throw NonFiniteError(std::string("the ") + what + " of step " + std::to_string(step) + " is not a finite number (learning rate " +
@@ -24,13 +17,14 @@ void require_finite(const char* what, double value, Index step, double learning_
 }  // namespace
 
 template <class Real>
-Trainer<Real>::Trainer(const ModelConfig& model, const TrainerConfig& config, std::shared_ptr<StepSource> source, std::span<Real> parameters)
+Trainer<Real>::Trainer(const ModelConfig& model, const TrainerConfig& config, std::shared_ptr<StepSource> source, std::unique_ptr<Backend<Real>> backend,
+                       std::span<Real> parameters)
     : model_(model),
       table_(model_),
       config_(config),
       source_(std::move(source)),
       parameters_(parameters),
-      backend_(backend_for<Real>(model_, table_, config.backend)),
+      backend_(std::move(backend)),
       runner_(model_, table_, *backend_, config.n_threads) {
   config_.optimizer.validate();
   config_.schedule.validate();

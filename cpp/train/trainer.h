@@ -20,7 +20,6 @@ struct TrainerConfig {
   OptimizerConfig optimizer;
   Schedule schedule;
   Normalisation normalisation = Normalisation::step;
-  std::string backend = "cpu";
   int n_threads = 1;
 };
 
@@ -38,8 +37,9 @@ struct StepReport {
 template <class Real>
 class Trainer {
  public:
-  /// parameters: the flat buffer, which must outlive the trainer. The source is shared.
-  Trainer(const ModelConfig& model, const TrainerConfig& config, std::shared_ptr<StepSource> source, std::span<Real> parameters);
+  /// backend: made for model_shape(model). parameters: the flat buffer, which must outlive the trainer.
+  Trainer(const ModelConfig& model, const TrainerConfig& config, std::shared_ptr<StepSource> source, std::unique_ptr<Backend<Real>> backend,
+          std::span<Real> parameters);
 
   /// One optimizer step. Throws NonFiniteError, with the parameters unchanged, when the loss or the gradient is not finite.
   StepReport step(const InterruptCheck& check);

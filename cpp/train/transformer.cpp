@@ -25,6 +25,8 @@ ModelShape model_shape(const ModelConfig& config, const ParameterTable& table) {
     for (const LinearParameters& linear : {block.qkv, block.output, block.up, block.down}) shape.linears.push_back({linear.weight, linear.bias, false});
   shape.linears.push_back({table.head.weight, table.head.bias, table.head_is_transposed});
   shape.heads = config.heads;
+  if (config.position == Position::rope) shape.rotated_positions = config.context;
+  shape.rotation_base = config.rope_base;
   return shape;
 }
 

@@ -44,6 +44,7 @@ class CpuBackend final : public Backend<Real> {
       packed.backward = AlignedBuffer<Real>(static_cast<size_t>(kernels_.packed_size(packed.outputs, packed.inputs)), "packed weights");
       linears_.push_back(std::move(packed));
     }
+    if (shape_.rotated_positions > 0) tabulate_rotation();
   }
 
   std::string description() const override {
@@ -70,33 +71,6 @@ class CpuBackend final : public Backend<Real> {
     }
   }
 
-  void set_rotation(int n_positions, double base) override {
-    Rotation<Real> rotation;
-    rotation.stride = padded_width(model_width_);
-    const auto size = static_cast<size_t>(n_positions * rotation.stride);
-    rotation.cosine = AlignedBuffer<Real>(size, "the rotation table");
-    rotation.sine = AlignedBuffer<Real>(size, "the rotation table");
-    rotation.inverse_sine = AlignedBuffer<Real>(size, "the rotation table");
-    Index column = 0;
-    for (const int width : shape_.heads) {
-      rotation.pairs_are_even = rotation.pairs_are_even && column % 2 == 0;
-      for (int i = 0; i < width; ++i) {
-        const bool rotated = i / 2 * 2 + 1 < width;
-        if (rotated && i % 2 == 0) rotation.pair_column.push_back(column + i);
-        const double frequency = rotated ? std::pow(base, -static_cast<double>(i / 2 * 2) / width) : 0;
-        for (Index p = 0; p < n_positions; ++p) {
-          const double angle = static_cast<double>(p) * frequency, sine = i % 2 == 0 ? -std::sin(angle) : std::sin(angle);
-          const auto at = static_cast<size_t>(p * rotation.stride + column + i);
-          rotation.cosine[at] = static_cast<Real>(std::cos(angle));
-          rotation.sine[at] = static_cast<Real>(sine);
-          rotation.inverse_sine[at] = static_cast<Real>(-sine);
-        }
-      }
-      column += width;
-    }
-    rotation_ = std::move(rotation);
-  }
-
   std::unique_ptr<Stream<Real>> make_stream() override;
   std::unique_ptr<Gradient<Real>> make_gradient() override { return std::make_unique<HostGradient<Real>>(layout_); }
 
@@ -111,6 +85,33 @@ class CpuBackend final : public Backend<Real> {
   const Real* parameter(int tensor) const { return tensor < 0 ? nullptr : padded_.data() + layout_.offset[static_cast<size_t>(tensor)]; }
 
  private:
+  void tabulate_rotation() {
+    const Index n_positions = shape_.rotated_positions;
+    Rotation<Real>& rotation = rotation_;
+    rotation.stride = padded_width(model_width_);
+    const auto size = static_cast<size_t>(n_positions * rotation.stride);
+    rotation.cosine = AlignedBuffer<Real>(size, "the rotation table");
+    rotation.sine = AlignedBuffer<Real>(size, "the rotation table");
+    rotation.inverse_sine = AlignedBuffer<Real>(size, "the rotation table");
+    Index column = 0;
+    for (const int width : shape_.heads) {
+      rotation.pairs_are_even = rotation.pairs_are_even && column % 2 == 0;
+      for (int i = 0; i < width; ++i) {
+        const bool rotated = i / 2 * 2 + 1 < width;
+        if (rotated && i % 2 == 0) rotation.pair_column.push_back(column + i);
+        const double frequency = rotated ? std::pow(shape_.rotation_base, -static_cast<double>(i / 2 * 2) / width) : 0;
+        for (Index p = 0; p < n_positions; ++p) {
+          const double angle = static_cast<double>(p) * frequency, sine = i % 2 == 0 ? -std::sin(angle) : std::sin(angle);
+          const auto at = static_cast<size_t>(p * rotation.stride + column + i);
+          rotation.cosine[at] = static_cast<Real>(std::cos(angle));
+          rotation.sine[at] = static_cast<Real>(sine);
+          rotation.inverse_sine[at] = static_cast<Real>(-sine);
+        }
+      }
+      column += width;
+    }
+  }
+
   const KernelTable<Real>& kernels_;
   ModelShape shape_;
   PaddedLayout layout_;

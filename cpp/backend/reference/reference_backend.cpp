@@ -150,7 +150,7 @@ class ReferenceStream final : public Stream<Real> {
         Index column = part * d;
         for (const int width : backend_.shape().heads) {
           for (int i = 0; i + 1 < width; i += 2) {
-            const double angle = static_cast<double>(position(r)) * std::pow(backend_.rotation_base(), -static_cast<double>(i) / width);
+            const double angle = static_cast<double>(position(r)) * std::pow(backend_.shape().rotation_base, -static_cast<double>(i) / width);
             const double sine = inverse ? -std::sin(angle) : std::sin(angle), cosine = std::cos(angle);
             const double a = at(qkv, r, column + i), b = at(qkv, r, column + i + 1);
             at(qkv, r, column + i) = static_cast<Real>(a * cosine - b * sine);
@@ -304,19 +304,16 @@ class ReferenceBackend final : public Backend<Real> {
   Index preferred_batch_rows() const override { return 256; }
   int max_streams(int n_threads) const override { return n_threads; }
   void set_parameters(std::span<const Real> flat) override { parameters_.assign(flat.begin(), flat.end()); }
-  void set_rotation(int, double base) override { rotation_base_ = base; }
   std::unique_ptr<Stream<Real>> make_stream() override { return std::make_unique<ReferenceStream<Real>>(*this); }
   std::unique_ptr<Gradient<Real>> make_gradient() override { return std::make_unique<HostGradient<Real>>(layout_); }
 
   const ModelShape& shape() const { return shape_; }
   const std::vector<Real>& parameters() const { return parameters_; }
-  double rotation_base() const { return rotation_base_; }
 
  private:
   ModelShape shape_;
   PaddedLayout layout_;
   std::vector<Real> parameters_;
-  double rotation_base_ = 10000;
 };
 
 }  // namespace

@@ -112,7 +112,6 @@ LossAndGradient run(const std::string& backend_name, const ModelConfig& config, 
   const ParameterTable table(config);
   const std::vector<Real> parameters(flat.begin(), flat.end());
   const std::unique_ptr<Backend<Real>> backend = make_backend<Real>(backend_name, model_shape(config, table));
-  if (config.position == Position::rope) backend->set_rotation(config.context, config.rope_base);
   backend->set_parameters(parameters);
   const std::unique_ptr<Stream<Real>> stream = backend->make_stream();
   const std::unique_ptr<Gradient<Real>> gradient = backend->make_gradient();

@@ -100,7 +100,6 @@ TEST_CASE("the logits of a row do not change with what follows it, and a cache c
     RowBatch batch = random_forest(Shape::chain, 30, 0, model.config, 9);
     for (const std::string name : {"reference", "cpu"}) {
       const auto backend = make_backend<double>(name, model_shape(model.config, table));
-      if (model.config.position == Position::rope) backend->set_rotation(model.config.context, model.config.rope_base);
       backend->set_parameters(flat);
       const auto stream = backend->make_stream(), other = backend->make_stream();
       Transformer<double> whole(model.config, table, *stream), growing(model.config, table, *other);
