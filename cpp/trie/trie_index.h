@@ -1,0 +1,125 @@
+// The depth-capped prefix trie of a corpus, compressed to its branching points, in the bytes of one file: built in memory or
+// mapped from disk, never changed.
+//
+// A row (or position) is a distinct path of 1 .. depth tokens that occurs from one of the starts and is followed by something.
+// Rows are numbered in pre-order, siblings in token order. A node is an endpoint: a row where paths part or end; the rows on the
+// way to it from the node above are its edge, and have one target each. Nodes are numbered in pre-order too.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cpp/base/byte_image.h"
+#include "cpp/base/types.h"
+#include "cpp/corpus/token_view.h"
+#include "cpp/corpus/vocabulary.h"
+#include "cpp/trie/index_layout.h"
+#include "cpp/trie/index_options.h"
+
+namespace agpt {
+
+/// A token that follows a path, and how often.
+struct TokenCount {
+  Token token;
+  uint32_t count;
+  bool operator==(const TokenCount&) const = default;
+};
+
+class TrieIndex {
+ public:
+  /// Maps an index file. Throws FormatError for a file that is foreign, truncated, incomplete, damaged or of another version. The
+  /// bytes behind the header of a file larger than 64 MiB are not read here: verify_trie_index() checks them.
+  static TrieIndex open(const std::string& path);
+  /// Takes the bytes of a file; `name` says in errors where they are from.
+  TrieIndex(ByteImage image, const std::string& name);
+  /// Writes the file under a temporary name beside `path`, and renames it when it is safe on disk. Throws FormatError.
+  void save(const std::string& path) const;
+
+  int depth() const { return static_cast<int>(header_.depth); }
+  /// Endpoints.
+  Index n_nodes() const { return static_cast<Index>(header_.n_nodes); }
+  /// Rows.
+  Index n_positions() const { return static_cast<Index>(header_.n_positions); }
+  /// Pairs of an endpoint and a token that follows it.
+  Index n_entries() const { return static_cast<Index>(header_.n_entries); }
+  /// Sum of the masses of all rows.
+  double total_mass() const { return static_cast<double>(header_.total_mass); }
+  /// Starts that the trie was built from.
+  Index n_starts() const { return static_cast<Index>(header_.n_starts); }
+
+  /// The training text, as the trie reads it (backwards if reversed).
+  TokenView tokens() const { return columns_.tokens; }
+  Index n_tokens() const { return columns_.tokens.size(); }
+  Token token(Index i) const { return columns_.tokens[i]; }
+  /// The text that the trie has not seen; backwards too if reversed.
+  TokenView held_out() const { return columns_.held_out; }
+
+  const Vocabulary& vocabulary() const { return vocabulary_; }
+  Index vocabulary_size() const { return vocabulary_.size(); }
+  bool has_documents() const { return vocabulary_.boundary().has_value(); }
+  /// What the index was built with.
+  const IndexOptions& options() const { return options_; }
+  /// Hash of the training tokens.
+  uint64_t token_hash() const { return header_.token_hash; }
+
+  /// The node whose edge holds that row.
+  Index node_of_row(Index row) const;
+  /// Row of the first token of the node's edge; n_positions() for node = n_nodes().
+  Index first_row(Index node) const;
+  /// One past the last node of the subtree. Its rows end at first_row() of that.
+  Index subtree_end(Index node) const {
+    return is_leaf(node) ? node + 1 : node + static_cast<Index>(columns_.size[node - leaf_rank(node)]);
+  }
+  bool is_leaf(Index node) const { return block(node).leaf_bits >> (node % 64) & 1; }
+  int parent_depth(Index node) const { return columns_.parent_depth[static_cast<size_t>(node)]; }
+  int depth(Index node) const;
+  /// Where the path of the node begins in tokens().
+  Index text(Index node) const { return columns_.leaf_start[static_cast<size_t>(leaf_rank(node))]; }
+  /// How many starts run through the endpoint and are followed by something.
+  uint32_t mass(Index node) const;
+  /// The mass of the row at `depth` on the node's edge, parent_depth < depth <= depth(node).
+  uint32_t row_mass(Index node, int depth) const;
+  /// Replaces `targets` by what follows the endpoint, in token order.
+  void targets(Index node, std::vector<TokenCount>& targets) const;
+
+  /// How many starts run through this path and are followed by something; n_starts() for the empty path.
+  Index count(std::span<const Token> path) const;
+  /// What follows the path, in token order; empty if it is no row. The counts sum to count(path), except that a pruned index or the
+  /// rule `reference` may count fewer for the empty path.
+  std::vector<TokenCount> next_counts(std::span<const Token> path) const;
+  /// How many leading tokens of `path` form a row.
+  int longest_match(std::span<const Token> path) const;
+
+  const IndexHeader& header() const { return header_; }
+  const IndexColumns& columns() const { return columns_; }
+  std::span<const std::byte> bytes() const { return image_.bytes(); }
+
+ private:
+  friend class TrieWalk;
+  struct Place {  // a row found by its path
+    Index node;   // -1: the path is no row
+    int match;    // how many leading tokens of the path form a row
+  };
+
+  const IndexBlock& block(Index node) const { return columns_.blocks[static_cast<size_t>(node / 64)]; }
+  // Leaves before the node.
+  Index leaf_rank(Index node) const {
+    const IndexBlock& b = block(node);
+    return b.first_leaf + std::popcount(b.leaf_bits & ((uint64_t{1} << (node % 64)) - 1));
+  }
+  Index node_of_leaf(Index leaf) const;
+  int leaf_depth(Index node) const;
+  int match_leaf(Index leaf, std::span<const Token> path) const;
+  Place find(std::span<const Token> path) const;
+  uint32_t leaf_mass(Index node) const;
+  void leaf_targets(Index node, std::vector<TokenCount>& targets) const;
+
+  ByteImage image_;
+  IndexHeader header_;
+  IndexColumns columns_;
+  Vocabulary vocabulary_;
+  IndexOptions options_;
+};
+
+}  // namespace agpt
