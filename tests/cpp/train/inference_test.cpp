@@ -1,0 +1,115 @@
+#include "cpp/train/inference.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "cpp/base/error.h"
+#include "tests/cpp/train/model_cases.h"
+
+namespace agpt::test {
+namespace {
+
+template <class Real>
+Inference<Real> make_inference(const ModelConfig& config, const std::string& backend) {
+  const ParameterTable table(config);
+  const std::vector<double> flat = random_parameters(table, 21);
+  const std::vector<Real> parameters(flat.begin(), flat.end());
+  return Inference<Real>(config, make_backend<Real>(backend, model_shape(config, table)), parameters);
+}
+
+/// Greedy generation without a cache: the whole context anew for every token, slid as the engine documents.
+std::vector<Token> greedy(Inference<double>& model, const ModelConfig& config, std::vector<Token> text, Index n) {
+  const size_t prompt = text.size();
+  const auto context = static_cast<size_t>(config.context);
+  size_t begin = prompt - std::min(prompt, std::max<size_t>(1, context - 1));
+  while (static_cast<Index>(text.size() - prompt) < n) {
+    if (text.size() - begin > context) begin = text.size() - std::max<size_t>(1, context / 2);
+    const std::vector<double> logits = model.logits(std::span<const Token>(text).subspan(begin));
+    const auto last = logits.end() - config.vocab_size;
+    text.push_back(static_cast<Token>(std::max_element(last, logits.end()) - last));
+  }
+  return {text.begin() + static_cast<Index>(prompt), text.end()};
+}
+
+TEST_CASE("generation with the cache equals generation without it, also beyond the context") {
+  for (ModelCase model : model_cases())
+    for (const int context : {1, 2, 9}) {
+      CAPTURE(model.name);
+      CAPTURE(context);
+      model.config.context = context;
+      Inference<double> inference = make_inference<double>(model.config, "cpu");
+      for (const size_t prompt_size : {1, 3, 20}) {
+        std::vector<Token> prompt(prompt_size);
+        for (size_t i = 0; i < prompt_size; ++i) prompt[i] = static_cast<Token>(i * 5 % 7);
+        GenerationConfig config;
+        config.temperature = 0;
+        config.max_tokens = 30;
+        config.n_samples = 2;
+        const auto samples = inference.generate(prompt, config, {});
+        CHECK(samples[0] == greedy(inference, model.config, prompt, 30));
+        CHECK(samples[1] == samples[0]);
+      }
+    }
+}
+
+TEST_CASE("sampling follows the softmax, and top-k and top-p cut its tail") {
+  const std::vector<double> logits = {0, std::log(2), std::log(4), std::log(1)};  // shares 1 2 4 1 of 8
+  const auto shares = [&](GenerationConfig config) {
+    Random random(5);
+    std::vector<double> count(4);
+    for (int i = 0; i < 40000; ++i) ++count[sample_token(logits, config, random)];
+    for (double& value : count) value /= 40000;
+    return count;
+  };
+  const auto near = [](const std::vector<double>& a, const std::vector<double>& b) {
+    for (size_t i = 0; i < a.size(); ++i)
+      if (std::abs(a[i] - b[i]) > 0.01) return false;
+    return true;
+  };
+  GenerationConfig config;
+  CHECK(near(shares(config), {0.125, 0.25, 0.5, 0.125}));
+  config.temperature = 0.5;
+  CHECK(near(shares(config), {1 / 22.0, 4 / 22.0, 16 / 22.0, 1 / 22.0}));
+  config.temperature = 1;
+  config.top_k = 2;
+  CHECK(near(shares(config), {0, 1 / 3.0, 2 / 3.0, 0}));
+  config.top_k = 0;
+  config.top_p = 0.8;
+  CHECK(near(shares(config), {1 / 7.0, 2 / 7.0, 4 / 7.0, 0}));
+  config.top_p = 0.3;
+  CHECK(near(shares(config), {0, 0, 1, 0}));
+}
+
+TEST_CASE("samples stop before the stop token, differ by sample and repeat by seed") {
+  const ModelConfig model = small_config({16, 16});
+  Inference<float> inference = make_inference<float>(model, "cpu");
+  const std::vector<Token> prompt = {1};
+  GenerationConfig config;
+  config.n_samples = 20;
+  config.max_tokens = 60;
+  config.stop_token = 3;
+  const auto samples = inference.generate(prompt, config, {});
+  bool differ = false;
+  for (const std::vector<Token>& sample : samples) {
+    CHECK(std::find(sample.begin(), sample.end(), 3u) == sample.end());
+    differ = differ || sample != samples[0];
+  }
+  CHECK(differ);
+  CHECK(inference.generate(prompt, config, {}) == samples);
+  config.seed = 1;
+  CHECK(inference.generate(prompt, config, {}) != samples);
+}
+
+TEST_CASE("unknown tokens, empty prompts and texts beyond the context are refused") {
+  const ModelConfig model = small_config({8});
+  Inference<float> inference = make_inference<float>(model, "cpu");
+  const std::vector<Token> unknown = {7}, longer(41, 0), none;
+  CHECK_THROWS_AS(inference.logits(unknown), ArgumentError);
+  CHECK_THROWS_AS(inference.logits(longer), ArgumentError);
+  CHECK_THROWS_AS(inference.generate(none, {}, {}), ArgumentError);
+}
+
+}  // namespace
+}  // namespace agpt::test
