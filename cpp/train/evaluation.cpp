@@ -17,7 +17,7 @@ struct Window {
 std::vector<Window> document_windows(const TextView& text, Index context) {
   std::vector<Window> windows;
   for (size_t i = 0; i < text.document_starts.size(); ++i) {
-    const Index begin = text.document_starts[i], end = i + 1 < text.document_starts.size() ? text.document_starts[i + 1] : text.n_tokens;
+    const Index begin = text.document_starts[i], end = i + 1 < text.document_starts.size() ? text.document_starts[i + 1] : text.n_tokens();
     windows.push_back({begin, std::min(end, begin + context + 1), 0});
   }
   return windows;
@@ -25,7 +25,7 @@ std::vector<Window> document_windows(const TextView& text, Index context) {
 
 std::vector<Window> text_windows(const TextView& text, Index context, Index stride) {
   std::vector<Window> windows;
-  const Index n_predictions = text.n_tokens - 1;
+  const Index n_predictions = text.n_tokens() - 1;
   windows.push_back({0, std::min(context, n_predictions) + 1, 0});
   for (Index scored = windows.back().end - 1; scored < n_predictions;) {
     const Index end = std::min(scored + stride, n_predictions), begin = end - context;
@@ -38,7 +38,7 @@ std::vector<Window> text_windows(const TextView& text, Index context, Index stri
 }  // namespace
 
 StepWork evaluation_work(TextView text, Index context, Index stride, Index batch_rows) {
-  AGPT_REQUIRE(text.n_tokens >= 2, "the text to evaluate has " + std::to_string(text.n_tokens) + " tokens: at least 2 are needed");
+  AGPT_REQUIRE(text.n_tokens() >= 2, "the text to evaluate has " + std::to_string(text.n_tokens()) + " tokens: at least 2 are needed");
   AGPT_REQUIRE(context >= 1, "the context must be at least 1");
   AGPT_REQUIRE(stride >= 1 && stride <= context,
                "the stride is " + std::to_string(stride) + ", but must be from 1 to the context, " + std::to_string(context));
@@ -50,7 +50,7 @@ StepWork evaluation_work(TextView text, Index context, Index stride, Index batch
             for (Index w = number * per_batch; w < std::min(n_windows, (number + 1) * per_batch); ++w) {
               const Window& window = (*windows)[static_cast<size_t>(w)];
               tokens.clear();
-              for (Index t = window.begin; t < window.end; ++t) tokens.push_back(text.token(t));
+              for (Index t = window.begin; t < window.end; ++t) tokens.push_back(text.tokens[t]);
               append_window_rows<Token>(tokens, batch, window.first_scored);
             }
           }};

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cpp/corpus/token_view.h"
 #include "cpp/rows/row_batch.h"
 #include "cpp/rows/weighting.h"
 
@@ -56,11 +57,12 @@ struct TrieStepConfig {
 /// The index must outlive the source.
 std::unique_ptr<StepSource> make_trie_source(const TrieIndex& index, const TrieStepConfig& config);
 
-/// A text as the window source reads it: token i, and where documents begin (empty: one running text).
+/// A text and where documents begin in it (nowhere: one running text). The tokens belong to someone else.
 struct TextView {
-  std::function<Token(Index)> token;
-  Index n_tokens = 0;
-  std::vector<Index> document_starts;  // ascending; the last document ends at n_tokens
+  TokenView tokens;
+  std::vector<Index> document_starts;  // ascending; the last document ends with the text
+
+  Index n_tokens() const { return tokens.size(); }
 };
 
 struct WindowStepConfig {

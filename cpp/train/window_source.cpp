@@ -17,7 +17,7 @@ class WindowSource final : public StepSource {
     if (has_documents()) {
       AGPT_REQUIRE(!text_.document_starts.empty(), "there is no document to train on");
     } else {
-      AGPT_REQUIRE(text_.n_tokens > config.context, "the training text has " + std::to_string(text_.n_tokens) + " tokens, but a window needs " +
+      AGPT_REQUIRE(text_.n_tokens() > config.context, "the training text has " + std::to_string(text_.n_tokens()) + " tokens, but a window needs " +
                                                         std::to_string(config.context + 1) + ": choose a smaller --context");
     }
     const Index longest = config.context;
@@ -51,13 +51,13 @@ class WindowSource final : public StepSource {
 
   Index n_windows() const {
     if (has_documents()) return static_cast<Index>(text_.document_starts.size());
-    if (config_.order == WindowStepConfig::Order::random) return (text_.n_tokens - 1) / config_.context;
-    return (text_.n_tokens - 1 - config_.context) / stride_ + 1;
+    if (config_.order == WindowStepConfig::Order::random) return (text_.n_tokens() - 1) / config_.context;
+    return (text_.n_tokens() - 1 - config_.context) / stride_ + 1;
   }
 
   Index window_begin(Index w) const { return has_documents() ? text_.document_starts[static_cast<size_t>(w)] : w * stride_; }
   Index window_end(Index w) const {
-    Index end = text_.n_tokens;
+    Index end = text_.n_tokens();
     if (has_documents() && w + 1 < n_windows()) end = text_.document_starts[static_cast<size_t>(w) + 1];
     return std::min(end, window_begin(w) + config_.context + 1);
   }
@@ -72,7 +72,7 @@ class WindowSource final : public StepSource {
     }
     Random random(mix_bits(mix_bits(config_.seed) + static_cast<uint64_t>(step)) + static_cast<uint64_t>(i));
     if (has_documents()) return static_cast<Index>(random.below(static_cast<uint64_t>(n_windows())));
-    return -1 - static_cast<Index>(random.below(static_cast<uint64_t>(text_.n_tokens - config_.context)));
+    return -1 - static_cast<Index>(random.below(static_cast<uint64_t>(text_.n_tokens() - config_.context)));
   }
 
   template <class WindowOf>
@@ -84,7 +84,7 @@ class WindowSource final : public StepSource {
                 const Index w = window_of(i);
                 const Index from = w < 0 ? -1 - w : window_begin(w), to = w < 0 ? from + config_.context + 1 : window_end(w);
                 tokens.clear();
-                for (Index t = from; t < to; ++t) tokens.push_back(text_.token(t));
+                for (Index t = from; t < to; ++t) tokens.push_back(text_.tokens[t]);
                 append_window_rows<Token>(tokens, batch);
               }
             }};

@@ -45,17 +45,16 @@ using Ids = nb::ndarray<const Id, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 template <class Real>
 using Flat = nb::ndarray<Real, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
-/// Keeps the arrays alive: the view holds copies of the handles.
+/// A view of the arrays: the caller keeps them alive.
 template <class Id>
 agpt::TextView text_view(const Ids<Id>& tokens, const Ids<int64_t>& document_starts) {
   agpt::TextView text;
-  text.n_tokens = static_cast<Index>(tokens.size());
+  text.tokens = agpt::TokenView(std::span(tokens.data(), tokens.size()));
   text.document_starts.assign(document_starts.data(), document_starts.data() + document_starts.size());
   for (size_t i = 0; i < text.document_starts.size(); ++i) {
     const Index before = i == 0 ? 0 : text.document_starts[i - 1] + 1;
-    AGPT_REQUIRE(text.document_starts[i] >= before && text.document_starts[i] < text.n_tokens, "document starts must ascend within the text");
+    AGPT_REQUIRE(text.document_starts[i] >= before && text.document_starts[i] < text.n_tokens(), "document starts must ascend within the text");
   }
-  text.token = [data = tokens.data()](Index i) { return static_cast<agpt::Token>(data[i]); };
   return text;
 }
 

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <map>
+#include <numeric>
 
 #include "cpp/base/error.h"
 
@@ -11,7 +12,12 @@ namespace {
 
 /// A text whose token i is i, so that a row tells where it came from.
 TextView counting_text(Index n, std::vector<Index> document_starts = {}) {
-  return {[](Index i) { return static_cast<Token>(i); }, n, std::move(document_starts)};
+  static const std::vector<uint32_t> numbers = [] {
+    std::vector<uint32_t> values(64);
+    std::iota(values.begin(), values.end(), 0u);
+    return values;
+  }();
+  return {TokenView(std::span(numbers)).subview(0, n), std::move(document_starts)};
 }
 
 /// Length of the context that each token was predicted from, by token.
