@@ -1,0 +1,93 @@
+"""What every benchmark shares: the machine's description, a matrix calibration, fair timing, and the report."""
+
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+
+def machine() -> dict[str, object]:
+    """Describe processor, cores that this process may use, Python, NumPy and the commit."""
+    model = platform.processor()
+    cpuinfo = pathlib.Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        model = lines[0].split(":", 1)[1].strip() if lines else model
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return {
+        "processor": model,
+        "cores": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "commit": commit.stdout.strip() or "unknown",
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def matrix_rate(seconds: float = 0.3) -> float:
+    """Return the GFLOP per CPU-second of NumPy's (512, 64) x (64, 256) product, the engine's typical shape.
+
+    The machine's own state goes into every figure of a benchmark; this one says what that state was.
+    """
+    a = np.ones((512, 64), np.float32)
+    b = np.ones((64, 256), np.float32)
+    c = np.empty((512, 256), np.float32)
+    n, start = 0, time.process_time()
+    while time.process_time() - start < seconds:
+        for _ in range(50):
+            np.matmul(a, b, out=c)
+        n += 50
+    return n * 2 * 512 * 64 * 256 / (time.process_time() - start) / 1e9
+
+
+def rate(work: Callable[[], int], seconds: float) -> tuple[float, float]:
+    """Call `work` (which returns how many positions it did) for `seconds`; positions per CPU- and wall-second."""
+    positions, wall, cpu = 0, time.perf_counter(), time.process_time()
+    while time.perf_counter() - wall < seconds:
+        positions += work()
+    return positions / (time.process_time() - cpu), positions / (time.perf_counter() - wall)
+
+
+def interleaved(
+    contestants: dict[str, Callable[[], int]], rounds: int, seconds: float
+) -> dict[str, dict[str, float]]:
+    """Time the contestants in turn, `rounds` times, so that a change of the machine's state meets them all.
+
+    Returns per contestant the median, minimum and maximum of positions per CPU-second, and the median per wall-second.
+    """
+    for work in contestants.values():
+        work()
+    samples: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
+    for _ in range(rounds):
+        for name, work in contestants.items():
+            samples[name].append(rate(work, seconds))
+    result = {}
+    for name, pairs in samples.items():
+        cpu = [pair[0] for pair in pairs]
+        result[name] = {
+            "per_cpu_second": statistics.median(cpu),
+            "least": min(cpu),
+            "most": max(cpu),
+            "per_second": statistics.median(pair[1] for pair in pairs),
+        }
+    return result
+
+
+def report(title: str, result: dict[str, object], path: str | None) -> None:
+    """Print the result as JSON on stdout, or write it to `path` and say so on stderr."""
+    document = {"benchmark": title, "machine": machine(), **result}
+    text = json.dumps(document, indent=1)
+    if path is None:
+        print(text)
+    else:
+        pathlib.Path(path).write_text(text + "\n")
+        print(f"wrote {path}", file=sys.stderr)
