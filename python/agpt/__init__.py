@@ -1,0 +1,38 @@
+"""agpt trains small transformers exactly on the prefix trie of a corpus. This module holds the public names only."""
+
+from agpt._engine import (
+    ArgumentError,
+    Corpus,
+    DeviceError,
+    Error,
+    FormatError,
+    MemoryCapError,
+    NonFiniteError,
+    TrieIndex,
+    Vocabulary,
+)
+from agpt._engine import version as __version__
+from agpt.evaluation import Evaluation
+from agpt.model import Model
+from agpt.model_config import ModelConfig
+from agpt.train_config import TrainConfig
+from agpt.trainer import StepReport, Trainer
+
+__all__ = [
+    "ArgumentError",
+    "Corpus",
+    "DeviceError",
+    "Error",
+    "Evaluation",
+    "FormatError",
+    "MemoryCapError",
+    "Model",
+    "ModelConfig",
+    "NonFiniteError",
+    "StepReport",
+    "TrainConfig",
+    "Trainer",
+    "TrieIndex",
+    "Vocabulary",
+    "__version__",
+]

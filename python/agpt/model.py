@@ -1,0 +1,195 @@
+"""The model: its parameters in one flat buffer, logits, generation, saving and loading."""
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agpt import _engine
+from agpt._engine import ArgumentError, Vocabulary
+from agpt.checkpoint import DTYPES, Checkpoint, Tensors, read_checkpoint, write_checkpoint
+from agpt.model_config import ModelConfig
+from agpt.validation import require_choice, require_seed
+
+TokenArray = npt.NDArray[np.uint32]
+LARGEST_TOKEN = 2**31 - 1
+
+
+class Model:
+    """A transformer with its parameters.
+
+    `vocabulary` (of a Corpus or a TrieIndex) is what turns text into tokens; without one the model
+    speaks tokens only.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        seed: int = 0,
+        dtype: str = "float32",
+        *,
+        vocabulary: Vocabulary | None = None,
+    ) -> None:
+        """Initialises the parameters as `config.init` says, from `seed`."""
+        require_choice("dtype", dtype, DTYPES)
+        require_seed(seed)
+        if vocabulary is not None and vocabulary.size != config.vocab_size:
+            raise ArgumentError(
+                f"the vocabulary has {vocabulary.size} tokens, but the model has "
+                f"{config.vocab_size}: make the model with vocab_size={vocabulary.size}"
+            )
+        self.config = config
+        self.dtype = dtype
+        self.vocabulary = vocabulary
+        self.flat_parameters: npt.NDArray[Any] = np.empty(config.n_parameters, dtype)
+        """All parameters, one tensor after the other: what trainers update in place."""
+        _engine.initialise_parameters(config.engine_config(), seed, self.flat_parameters)
+
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers the model learns."""
+        return int(self.flat_parameters.size)
+
+    def parameters(self) -> Tensors:
+        """Name -> array of every parameter; writing to an array changes the model."""
+        return named_views(self.config, self.flat_parameters)
+
+    def logits(self, text: str | Sequence[int] | npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Logits (tokens, vocabulary) of a text or of tokens; row i predicts what follows token i."""
+        logits: npt.NDArray[Any] = self._inference("cpu").logits(self._tokens_of(text))
+        return logits
+
+    def generate(
+        self,
+        prompt: str = "",
+        *,
+        max_tokens: int = 200,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        seed: int = 0,
+        n_samples: int = 1,
+        stop_at_end: bool = True,
+        backend: str = "cpu",
+        progress: Callable[[int], None] | None = None,
+    ) -> list[str]:
+        """New text of each sample, without the prompt.
+
+        An empty prompt starts a document where the model knows documents, otherwise a line.
+        `temperature` 0 always takes the most probable token; `top_k` 0 and `top_p` 1 are off.
+        """
+        vocabulary = self._text_vocabulary("to generate text")
+        samples = self.generate_tokens(
+            self._tokens_of(prompt) if prompt else self._first_token(),
+            max_tokens=max_tokens,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            seed=seed,
+            n_samples=n_samples,
+            stop_token=self._stop_token(stop_at_end),
+            backend=backend,
+            progress=progress,
+        )
+        return [vocabulary.decode(sample) for sample in samples]
+
+    def generate_tokens(
+        self,
+        prompt: Sequence[int] | npt.NDArray[Any],
+        *,
+        max_tokens: int = 200,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        seed: int = 0,
+        n_samples: int = 1,
+        stop_token: int | None = None,
+        backend: str = "cpu",
+        progress: Callable[[int], None] | None = None,
+    ) -> list[TokenArray]:
+        """New tokens of each sample, without the prompt; a sample ends before `stop_token`."""
+        require_seed(seed)
+        samples: list[TokenArray] = self._inference(backend).generate(
+            self._tokens_of(prompt),
+            max_tokens=max_tokens,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            stop_token=-1 if stop_token is None else stop_token,
+            n_samples=n_samples,
+            seed=seed,
+            progress=progress,
+        )
+        return samples
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes a checkpoint without a training state."""
+        checkpoint = Checkpoint(self.config, self.dtype, self.parameters(), self.vocabulary)
+        write_checkpoint(path, checkpoint)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Model":
+        """Reads the model of a checkpoint, with or without a training state."""
+        return cls.from_checkpoint(read_checkpoint(path))
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: Checkpoint) -> "Model":
+        """The model of a checkpoint that was read already."""
+        model = cls(
+            checkpoint.model_config, dtype=checkpoint.dtype, vocabulary=checkpoint.vocabulary
+        )
+        for name, view in model.parameters().items():
+            view[...] = checkpoint.parameters[name]
+        return model
+
+    def encode(self, text: str) -> TokenArray:
+        """Tokens of a text; ArgumentError names a character that the model does not know."""
+        tokens = self._text_vocabulary("to read text").encode(text)
+        return np.ascontiguousarray(tokens, np.uint32)
+
+    def _text_vocabulary(self, purpose: str) -> Vocabulary:
+        if self.vocabulary is None or self.vocabulary.kind == "tokens":
+            raise ArgumentError(f"the model has no vocabulary {purpose}: use tokens instead")
+        return self.vocabulary
+
+    def _tokens_of(self, text: str | Sequence[int] | npt.NDArray[Any]) -> TokenArray:
+        if isinstance(text, str):
+            return self.encode(text)
+        tokens = np.asarray(text)
+        if tokens.ndim != 1 or (tokens.size > 0 and tokens.dtype.kind not in "iu"):
+            raise ArgumentError("tokens must be a list or a one-dimensional array of whole numbers")
+        if tokens.size > 0 and (tokens.min() < 0 or tokens.max() > LARGEST_TOKEN):
+            raise ArgumentError(f"tokens must be from 0 to {LARGEST_TOKEN}")
+        return np.ascontiguousarray(tokens, np.uint32)
+
+    def _first_token(self) -> TokenArray:
+        """What an empty prompt stands for: the start of a document, else of a line, else token 0."""
+        vocabulary = self._text_vocabulary("to generate text")
+        if vocabulary.boundary is not None:
+            return np.array([vocabulary.boundary], np.uint32)
+        if vocabulary.kind == "byte" or "\n" in vocabulary.characters:
+            return self.encode("\n")
+        return np.zeros(1, np.uint32)
+
+    def _stop_token(self, stop_at_end: bool) -> int | None:
+        vocabulary = self._text_vocabulary("to generate text")
+        return vocabulary.boundary if stop_at_end else None
+
+    def _inference(self, backend: str) -> Any:
+        """The engine at work on a copy of the parameters as they are now."""
+        engine_class = (
+            _engine.Inference32 if self.dtype == "float32" else _engine.Inference64
+        )
+        return engine_class(self.config.engine_config(), self.flat_parameters, backend)
+
+
+def named_views(config: ModelConfig, flat: npt.NDArray[Any]) -> Tensors:
+    """The parts of a flat buffer by parameter, as views with the parameters' shapes."""
+    layout = _engine.parameter_layout(config.engine_config())
+    return {
+        name: flat[offset : offset + math.prod(shape)].reshape(shape)
+        for name, offset, shape in layout
+    }

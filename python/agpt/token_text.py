@@ -1,0 +1,71 @@
+"""Tokens as training and evaluation read them: one running text, or documents one after the other."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agpt import _engine
+from agpt._engine import ArgumentError, Vocabulary
+
+TRAIN, VALIDATION, ALL = "train", "val", "all"
+SPLITS = (TRAIN, VALIDATION, ALL)
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenText:
+    """Tokens and where documents start among them; no starts means one running text."""
+
+    tokens: npt.NDArray[Any]
+    document_starts: npt.NDArray[np.int64]
+
+    @classmethod
+    def from_tokens(cls, tokens: npt.NDArray[Any], boundary: int | None) -> "TokenText":
+        """A text; with a boundary token, each document stands between two of them."""
+        if boundary is None:
+            return cls(tokens, np.empty(0, np.int64))
+        boundaries = np.flatnonzero(tokens == boundary).astype(np.int64)
+        return cls(tokens, np.ascontiguousarray(boundaries[::2]))
+
+
+def text_of_split(data: "_engine.TrieIndex | _engine.Corpus", split: str) -> TokenText:
+    """The part of an index or of a corpus that `split` names; a corpus holds nothing out."""
+    boundary = data.vocabulary.boundary
+    if split not in SPLITS:
+        raise ArgumentError(f"split {split!r} is unknown: choose from {', '.join(SPLITS)}")
+    if isinstance(data, _engine.Corpus):
+        if split == VALIDATION:
+            raise ArgumentError(
+                "a corpus has no held-out part: build an index with val_fraction above 0"
+            )
+        return TokenText.from_tokens(data.tokens, boundary)
+    if split == TRAIN:
+        return TokenText.from_tokens(data.tokens, boundary)
+    if data.held_out.size == 0 and split == VALIDATION:
+        raise ArgumentError(
+            "the index holds nothing out: build it with val_fraction above 0 (--val-fraction)"
+        )
+    if split == VALIDATION:
+        return TokenText.from_tokens(data.held_out, boundary)
+    return TokenText.from_tokens(np.concatenate([data.tokens, data.held_out]), boundary)
+
+
+def require_same_vocabulary(
+    of_model: Vocabulary | None, of_data: Vocabulary, vocab_size: int
+) -> None:
+    """Refuses data whose token numbers mean something else to the model."""
+    if of_data.size != vocab_size:
+        raise ArgumentError(
+            f"the data have a vocabulary of {of_data.size} tokens, but the model has {vocab_size}: "
+            "use the text that the model was made for, or make a new model"
+        )
+    if of_model is not None and _identity(of_model) != _identity(of_data):
+        raise ArgumentError(
+            "the data and the model have different vocabularies of the same size: "
+            "use the text that the model was made for, or make a new model"
+        )
+
+
+def _identity(vocabulary: Vocabulary) -> tuple[str, str, int | None]:
+    return vocabulary.kind, vocabulary.characters, vocabulary.boundary

@@ -1,0 +1,149 @@
+"""How a model is trained: what one step covers, the optimizer, the schedule, how long."""
+
+import dataclasses
+import math
+import os
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from agpt import _engine
+from agpt._engine import ArgumentError
+from agpt.validation import (
+    config_from_dict,
+    require_at_least,
+    require_between,
+    require_field_types,
+    require_seed,
+)
+
+Mode = Literal["trie", "window"]
+Unit = Literal["positions", "pass", "root-child", "bigram", "ngram"]
+Order = Literal["shuffled", "fixed"]
+MassWeight = Literal["linear", "sqrt", "log", "off"]
+Normalisation = Literal["step", "pass"]
+WindowOrder = Literal["random", "sequential", "shuffled"]
+Optimizer = Literal["adamw", "adam", "sgd", "momentum", "rmsprop", "rmsprop-corrected"]
+ScheduleKind = Literal["constant", "cosine", "warmup-cosine", "linear"]
+
+ADAMW_WEIGHT_DECAY = 0.1
+LARGEST_NGRAM = 8
+
+
+def _setting(default: Any, text: str) -> Any:
+    """A field whose text is also the help of the command-line option."""
+    return dataclasses.field(default=default, metadata={"help": text})
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides the result of a training run, apart from the model and the data.
+
+    A pass goes once over all positions of the trie, or once over all windows. `threads` and
+    `batch_rows` change the speed only.
+    """
+
+    mode: Mode = _setting("trie", "Train on the positions of the trie, or on windows of the text.")
+    unit: Unit = _setting(
+        "positions", "What one step on the trie covers; pass is the whole trie."
+    )
+    positions_per_step: int = _setting(8192, "Positions of a step, for unit positions.")
+    ngram: int = _setting(3, "Tokens that the paths of a step share, for unit ngram.")
+    order: Order = _setting("shuffled", "Order of the steps of a pass over the trie.")
+    mass_weight: MassWeight = _setting(
+        "linear", "Weight of a position as a function of its count; linear equals all windows."
+    )
+    entropy_lambda: float = _setting(0.0, "Extra weight of positions with uncertain targets.")
+    normalise: Normalisation = _setting(
+        "step", "Divide gradients by the weight of the step, or by the mean of the pass."
+    )
+    windows_per_step: int = _setting(64, "Windows of a step, for mode window.")
+    context: int | None = _setting(None, "Length of windows; None is the model's context.")
+    stride: int = _setting(0, "Tokens between neighbouring windows; 0 is their length.")
+    window_order: WindowOrder = _setting(
+        "random", "Windows drawn at random, or each window of a pass once."
+    )
+    optimizer: Optimizer = _setting("adamw", "Update rule.")
+    lr: float = _setting(3e-3, "Learning rate, which the schedule scales.")
+    beta1: float = _setting(0.9, "Decay of the first moment.")
+    beta2: float = _setting(0.99, "Decay of the second moment.")
+    eps: float = _setting(1e-8, "Added to the root of the second moment.")
+    weight_decay: float | None = _setting(
+        None, f"Decoupled weight decay of matrices; None is {ADAMW_WEIGHT_DECAY} for adamw, else 0."
+    )
+    decay_vectors: bool = _setting(False, "Decay biases and norm gains too.")
+    clip_norm: float = _setting(1.0, "Largest norm of the gradient; 0 is off.")
+    schedule: ScheduleKind = _setting("warmup-cosine", "Course of the learning rate.")
+    warmup_steps: int | None = _setting(
+        None, "Steps of linear warm-up; None is a twentieth of all for warmup-cosine, else 0."
+    )
+    min_lr_ratio: float = _setting(0.1, "Last learning rate as a share of the first.")
+    steps: int | None = _setting(None, "Optimizer steps; None goes by epochs.")
+    epochs: float | None = _setting(None, "Passes over the data; None is 1 where steps is None.")
+    batch_rows: int = _setting(256, "Rows that a thread computes at once.")
+    threads: int = _setting(0, "Threads; 0 is every core that the process may use.")
+    seed: int = _setting(0, "Seed of the order of the data.")
+
+    def __post_init__(self) -> None:
+        """Raises ArgumentError for the first setting that does not fit."""
+        require_field_types(self)
+        require_seed(self.seed)
+        for name in ("positions_per_step", "windows_per_step", "batch_rows"):
+            require_at_least(name, getattr(self, name), 1)
+        for name in ("stride", "threads", "entropy_lambda", "clip_norm"):
+            require_at_least(name, getattr(self, name), 0)
+        for name in ("context", "steps"):
+            if getattr(self, name) is not None:
+                require_at_least(name, getattr(self, name), 1)
+        require_between("ngram", self.ngram, 1, LARGEST_NGRAM)
+        require_between("min_lr_ratio", self.min_lr_ratio, 0, 1)
+        if self.weight_decay and self.optimizer == "adam":
+            raise ArgumentError(
+                f"weight_decay is {self.weight_decay}, but adam has none: choose optimizer adamw"
+            )
+        if self.steps is not None and self.epochs is not None:
+            raise ArgumentError("steps and epochs are both given: choose one of the two")
+        if self.epochs is not None and self.epochs <= 0:
+            raise ArgumentError(f"epochs is {self.epochs}, but must be above 0")
+        if self.warmup_steps is not None:
+            require_at_least("warmup_steps", self.warmup_steps, 0)
+
+    def total_steps(self, steps_per_pass: int) -> int:
+        """Optimizer steps of the whole run."""
+        if self.steps is not None:
+            return self.steps
+        return max(1, math.ceil((self.epochs or 1.0) * steps_per_pass))
+
+    def engine_options(self, total_steps: int) -> _engine.TrainerConfig:
+        """The settings of the optimizer and the schedule for the engine."""
+        options = _engine.TrainerConfig()
+        options.optimizer = "adam" if self.optimizer == "adamw" else self.optimizer
+        options.beta1, options.beta2, options.epsilon = self.beta1, self.beta2, self.eps
+        default_decay = ADAMW_WEIGHT_DECAY if self.optimizer == "adamw" else 0.0
+        options.weight_decay = default_decay if self.weight_decay is None else self.weight_decay
+        options.decay_vectors, options.clip_norm = self.decay_vectors, self.clip_norm
+        options.schedule = "cosine" if self.schedule == "warmup-cosine" else self.schedule
+        options.learning_rate, options.min_ratio = self.lr, self.min_lr_ratio
+        default_warmup = math.ceil(total_steps / 20) if self.schedule == "warmup-cosine" else 0
+        warmup = default_warmup if self.warmup_steps is None else self.warmup_steps
+        options.warmup_steps, options.total_steps = warmup, total_steps
+        options.normalise = self.normalise
+        options.threads = resolved_threads(self.threads)
+        return options
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as plain values, for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "TrainConfig":
+        """The inverse of `to_dict()`; unknown keys are refused."""
+        return config_from_dict(cls, values)
+
+
+def resolved_threads(threads: int) -> int:
+    """The number of threads to use; 0 asks for every core that the process may use."""
+    if threads > 0:
+        return threads
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,282 @@
+"""The trainer: optimizer steps of a model on an index or a corpus, evaluation, checkpoints."""
+
+import dataclasses
+import os
+from collections.abc import Iterator
+
+import numpy as np
+
+from agpt import _engine
+from agpt._engine import ArgumentError, Corpus, FormatError, TrieIndex
+from agpt.checkpoint import (
+    Checkpoint,
+    Tensors,
+    TrainingState,
+    moment_names,
+    read_checkpoint,
+    write_checkpoint,
+)
+from agpt.evaluation import Evaluation, evaluate_with
+from agpt.model import Model, named_views
+from agpt.token_text import TRAIN, VALIDATION, require_same_vocabulary, text_of_split
+from agpt.train_config import TrainConfig
+
+CORPUS_HAS_NO_HASH = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class StepReport:
+    """What one optimizer step did."""
+
+    step: int
+    """Number of the step, from 1."""
+    loss: float
+    """Mean weighted cross-entropy before the update, in nats."""
+    positions: int
+    """Predictions that the step learned from."""
+    weight: float
+    """Sum of their weights."""
+    lr: float
+    """Learning rate of the step."""
+    grad_norm: float
+    """Norm of the gradient before clipping."""
+    seconds: float
+    """Wall-clock time of the step."""
+
+
+class Trainer:
+    """Trains a model in place; iterating makes the steps that are left and yields their reports."""
+
+    def __init__(
+        self,
+        model: Model,
+        data: TrieIndex | Corpus,
+        config: TrainConfig | None = None,
+        backend: str = "cpu",
+        dtype: str | None = None,
+    ) -> None:
+        """Prepares training on `data`; a Corpus serves mode window only.
+
+        `dtype`, where given, must be the model's. ArgumentError where model and data do not fit.
+        """
+        self.model = model
+        self.data = data
+        self.config = TrainConfig() if config is None else config
+        self.backend = backend
+        self.best_loss: float | None = None
+        """Least held-out loss so far, as far as the caller keeps it here; checkpoints carry it."""
+        if dtype is not None and dtype != model.dtype:
+            raise ArgumentError(
+                f"the model holds {model.dtype} numbers, but dtype is {dtype}: "
+                f"make the model with dtype={dtype!r}"
+            )
+        require_same_vocabulary(model.vocabulary, data.vocabulary, model.config.vocab_size)
+        self._source = _step_source(model, data, self.config)
+        self.total_steps = self.config.total_steps(self.steps_per_pass)
+        """Steps of the whole run."""
+        trainer_class = _engine.Trainer32 if model.dtype == "float32" else _engine.Trainer64
+        self._engine = trainer_class(
+            model.config.engine_config(),
+            self.config.engine_options(self.total_steps),
+            self._source,
+            model.flat_parameters,
+            backend,
+        )
+
+    def __iter__(self) -> Iterator[StepReport]:
+        """Makes steps until `total_steps` are done."""
+        while self.step_count < self.total_steps:
+            yield self.step()
+
+    def step(self) -> StepReport:
+        """One optimizer step.
+
+        NonFiniteError where the loss or the gradient is not finite, and KeyboardInterrupt on
+        Ctrl-C; both leave the model as it was before the step.
+        """
+        self._engine.parameters_changed()  # the caller may have written to model.parameters()
+        report = self._engine.step()
+        return StepReport(
+            step=report.step,
+            loss=report.loss,
+            positions=report.positions,
+            weight=report.weight,
+            lr=report.learning_rate,
+            grad_norm=report.gradient_norm,
+            seconds=report.seconds,
+        )
+
+    def gradients(self) -> tuple[float, Tensors]:
+        """Mean loss over the whole pass (nats) and its gradient by parameter, in float64; no update."""
+        self._engine.parameters_changed()
+        flat = np.empty(self.model.n_parameters, np.float64)
+        loss = self._engine.gradient(flat)
+        return loss, named_views(self.model.config, flat)
+
+    def evaluate(
+        self, split: str = VALIDATION, context: int | None = None, stride: int | None = None
+    ) -> Evaluation:
+        """Mean loss on a part of the data: val, train or all.
+
+        The context is the trained one unless given; windows are disjoint unless `stride` is
+        smaller than the context, which lets them overlap and scores every token once.
+        """
+        self._engine.parameters_changed()
+        return evaluate_with(
+            self._engine,
+            self.model,
+            text_of_split(self.data, split),
+            split=split,
+            context=context,
+            stride=stride,
+        )
+
+    @property
+    def step_count(self) -> int:
+        """Steps done."""
+        return int(self._engine.step_count)
+
+    @property
+    def steps_per_pass(self) -> int:
+        """Steps that go once over all data."""
+        return int(self._source.steps_per_pass)
+
+    @property
+    def pass_positions(self) -> int:
+        """Predictions of one pass over all data."""
+        return int(self._source.pass_positions)
+
+    @property
+    def lr(self) -> float:
+        """Learning rate of the next step."""
+        return float(self._engine.learning_rate)
+
+    @property
+    def backend_description(self) -> str:
+        """What computes, for example 'cpu (avx512, float32)'."""
+        return str(self._engine.backend_description)
+
+    def save_checkpoint(self, path: str | os.PathLike[str]) -> None:
+        """Writes the model and everything that `resume` needs; the file is replaced in one go."""
+        state = TrainingState(
+            config=self.config,
+            total_steps=self.total_steps,
+            step=self.step_count,
+            index_hash=_hash_of(self.data),
+            best_loss=self.best_loss,
+            moments=self._moments(),
+        )
+        model = self.model
+        write_checkpoint(
+            path,
+            Checkpoint(model.config, model.dtype, model.parameters(), model.vocabulary, state),
+        )
+
+    @classmethod
+    def resume(
+        cls, path: str | os.PathLike[str], data: TrieIndex | Corpus, backend: str = "cpu"
+    ) -> "Trainer":
+        """Continues where a checkpoint stands, with the same bits as a run without interruption.
+
+        ArgumentError where `data` is not what the run was trained on; FormatError where the file
+        is no checkpoint of a training run.
+        """
+        checkpoint = read_checkpoint(path)
+        state = checkpoint.training
+        if state is None:
+            raise FormatError(
+                f"checkpoint {path} holds a model without the state of a training run: "
+                "train it anew, or name a checkpoint that agpt-train wrote"
+            )
+        model = Model.from_checkpoint(checkpoint)
+        require_same_vocabulary(model.vocabulary, data.vocabulary, model.config.vocab_size)
+        if state.index_hash != _hash_of(data):
+            raise ArgumentError(
+                f"checkpoint {path} was trained on other data: resume with the index that the "
+                "run began with"
+            )
+        trainer = cls(model, data, state.config, backend)
+        trainer._restore(state)
+        return trainer
+
+    def _restore(self, state: TrainingState) -> None:
+        if state.total_steps != self.total_steps:
+            raise ArgumentError(
+                f"the checkpoint belongs to a run of {state.total_steps} steps, but these data "
+                f"make it {self.total_steps}"
+            )
+        self._engine.step_count = state.step
+        for name, view in self._moments().items():
+            view[...] = state.moments[name]
+        self.best_loss = state.best_loss
+
+    def _moments(self) -> Tensors:
+        """Views of the optimizer's state by moment and parameter."""
+        names = moment_names(self.config)
+        flat = self._engine.moments.reshape(len(names), -1) if names else ()
+        return {
+            f"{moment}.{name}": view
+            for moment, part in zip(names, flat, strict=True)
+            for name, view in named_views(self.model.config, part).items()
+        }
+
+
+def _step_source(
+    model: Model, data: TrieIndex | Corpus, config: TrainConfig
+) -> _engine.StepSource:
+    if config.mode == "trie":
+        return _trie_source(model, data, config)
+    context = model.config.context if config.context is None else config.context
+    if context > model.config.context:
+        raise ArgumentError(
+            f"windows of {context} tokens are longer than the model's context, "
+            f"{model.config.context}: choose a smaller window or make the model with "
+            f"context={context}"
+        )
+    text = text_of_split(data, TRAIN)
+    return _engine.window_source(
+        text.tokens,
+        text.document_starts,
+        context=context,
+        windows=config.windows_per_step,
+        stride=config.stride,
+        order=config.window_order,
+        seed=config.seed,
+        batch_rows=config.batch_rows,
+    )
+
+
+def _trie_source(
+    model: Model, data: TrieIndex | Corpus, config: TrainConfig
+) -> _engine.StepSource:
+    if not isinstance(data, TrieIndex):
+        raise ArgumentError(
+            "mode trie trains on an index: make one with TrieIndex.build(corpus, depth=...)"
+        )
+    if data.depth > model.config.context:
+        raise ArgumentError(
+            f"the index is {data.depth} deep, but the model's context is {model.config.context}: "
+            f"build the index with depth={model.config.context} or make the model with "
+            f"context={data.depth}"
+        )
+    unit, ngram = config.unit, config.ngram
+    if config.unit == "root-child":
+        unit, ngram = "ngram", 1
+    elif config.unit == "bigram":
+        unit, ngram = "ngram", 2
+    return _engine.trie_source(
+        data,
+        unit="whole" if unit == "pass" else unit,
+        ngram=ngram,
+        positions=config.positions_per_step,
+        order=config.order,
+        seed=config.seed,
+        batch_rows=config.batch_rows,
+        mass_weight=config.mass_weight,
+        entropy_lambda=config.entropy_lambda,
+    )
+
+
+def _hash_of(data: TrieIndex | Corpus) -> str:
+    """What tells data of one run from others; corpora have none, their vocabulary is checked."""
+    return str(data.hash) if isinstance(data, TrieIndex) else CORPUS_HAS_NO_HASH
