@@ -2,12 +2,14 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "cpp/base/types.h"
+#include "cpp/corpus/utf8.h"
 
 namespace agpt {
 
@@ -17,19 +19,34 @@ enum class VocabularyKind : uint32_t {
   tokens,      ///< ids that came from elsewhere; they cannot be turned into text
 };
 
+/// "char", "byte" or "tokens".
 std::string to_string(VocabularyKind kind);
+/// Throws ArgumentError for any other text.
+VocabularyKind parse_vocabulary_kind(const std::string& text);
+
+/// Collects the distinct characters of texts.
+class CharacterSet {
+ public:
+  /// Throws FormatError, with the byte offset, if the text is not UTF-8; `name` says there what it is.
+  void add(std::string_view text, std::string_view name = "the text");
+
+ private:
+  friend class Vocabulary;
+  std::vector<bool> seen_;  // by code point
+};
 
 /// Ids 0 .. size-1. With documents the last id is the boundary: it begins and ends each document and stands for no text.
 class Vocabulary {
  public:
   Vocabulary() = default;
-  /// The distinct characters of a UTF-8 text. Throws FormatError, with the byte offset, if it is not UTF-8.
-  static Vocabulary of_characters(std::string_view text, bool with_boundary);
+  /// Throws ArgumentError for an empty set.
+  static Vocabulary of_characters(const CharacterSet& set, bool with_boundary);
   static Vocabulary of_bytes(bool with_boundary);
-  /// `size` is the number of ids without the boundary, 1 .. 2^31. Throws ArgumentError beyond that.
+  /// `size` is the number of ids without the boundary; with it, at most 2^31. Throws ArgumentError beyond that.
   static Vocabulary of_tokens(Index size, bool with_boundary);
   /// What kind(), characters(), size() and boundary() gave. Throws ArgumentError if they do not fit together.
-  static Vocabulary from_parts(VocabularyKind kind, std::string_view characters, Index size, std::optional<Token> boundary);
+  static Vocabulary from_parts(VocabularyKind kind, std::string_view characters, Index size,
+                               std::optional<Token> boundary);
 
   VocabularyKind kind() const { return kind_; }
   /// All ids, the boundary included.
@@ -41,18 +58,36 @@ class Vocabulary {
   /// Text to ids, without boundaries. Throws ArgumentError for a character that the vocabulary lacks, or if the kind has no
   /// text; FormatError if a vocabulary of characters is given text that is not UTF-8.
   std::vector<Token> encode(std::string_view text) const;
-  /// Ids to text; boundaries vanish. Throws ArgumentError for an id outside the vocabulary, or if the kind has no text.
-  std::string decode(const std::vector<Token>& tokens) const;
+  /// The same without the array: emit(id) for each.
+  template <class Emit>
+  void encode(std::string_view text, Emit emit) const {
+    require_text();
+    if (kind_ == VocabularyKind::bytes) {
+      for (const char c : text) emit(static_cast<Token>(static_cast<unsigned char>(c)));
+    } else {
+      for (size_t at = 0; at < text.size();) emit(id_of(next_character(text, at)));
+    }
+  }
 
-  bool operator==(const Vocabulary& other) const;
+  /// Ids to text; boundaries vanish. Throws ArgumentError for an id outside the vocabulary, or if the kind has no text.
+  std::string decode(std::span<const Token> ids) const;
+
+  bool operator==(const Vocabulary& other) const {
+    return kind_ == other.kind_ && size_ == other.size_ && boundary_ == other.boundary_ &&
+           characters_ == other.characters_;
+  }
 
  private:
+  Vocabulary(VocabularyKind kind, Index size_of_text, bool with_boundary);
+  Token id_of(char32_t character) const;
+  void require_text() const;
+
   VocabularyKind kind_ = VocabularyKind::bytes;
   Index size_ = 256;
   std::optional<Token> boundary_;
-  std::vector<char32_t> characters_;             // in id order
-  std::unordered_map<char32_t, Token> id_of_;  // of characters from 128 on; the others are in the table
-  std::vector<Token> id_of_ascii_;
+  std::vector<char32_t> characters_;  // in id order
+  std::vector<Token> id_of_ascii_;    // by character below 128
+  std::unordered_map<char32_t, Token> id_of_other_;
 };
 
 }  // namespace agpt

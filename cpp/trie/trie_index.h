@@ -6,6 +6,7 @@
 // way to it from the node above are its edge, and have one target each. Nodes are numbered in pre-order too.
 #pragma once
 
+#include <bit>
 #include <span>
 #include <string>
 #include <vector>
@@ -110,9 +111,10 @@ class TrieIndex {
   }
   Index node_of_leaf(Index leaf) const;
   int leaf_depth(Index node) const;
-  int match_leaf(Index leaf, std::span<const Token> path) const;
+  int compare(Index leaf, std::span<const Token> path, int& match) const;
   Place find(std::span<const Token> path) const;
-  uint32_t leaf_mass(Index node) const;
+  // Appends the children of an interior node, merged with the elements [begin, end) of the childless targets.
+  void interior_targets(Index node, size_t begin, size_t end, std::vector<TokenCount>& targets) const;
   void leaf_targets(Index node, std::vector<TokenCount>& targets) const;
 
   ByteImage image_;

@@ -41,12 +41,18 @@ class TrieWalk {
   std::span<const TokenCount> targets();
 
  private:
+  uint32_t read_leaf_mass();
+
   const TrieIndex* index_;
   Index node_, row_, leaf_;  // the next node, its first row, the leaves before it
   // The next element of each sparse column.
-  size_t mass_overflow_, heavy_, short_leaf_, childless_;
-  size_t ended_begin_ = 0, ended_end_;
+  size_t mass_overflow_, heavy_, short_leaf_, childless_, ended_end_;
+  // Of the node that next() moved to: where its elements of the sparse columns begin, and whether it is a heavy leaf.
+  size_t own_childless_ = 0, ended_begin_ = 0;
+  bool own_heavy_ = false;
   uint32_t mass_ = 0;
+  Index text_ = 0;
+  int depth_ = 0;
   std::vector<TokenCount> targets_;
 };
 

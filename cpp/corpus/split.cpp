@@ -1,0 +1,67 @@
+#include "cpp/corpus/split.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "cpp/base/error.h"
+#include "cpp/base/random.h"
+
+namespace agpt {
+namespace {
+
+struct Range {
+  Index begin, end;
+};
+
+TokenArray copy_ranges(TokenView tokens, const std::vector<Range>& ranges, bool reverse) {
+  Index size = 0;
+  for (const Range& range : ranges) size += range.end - range.begin;
+  TokenArray copy(size, tokens.token_bytes());
+  Index n = 0;
+  for (const Range& range : ranges)
+    for (Index i = range.begin; i < range.end; ++i, ++n) copy.set(reverse ? size - 1 - n : n, tokens[i]);
+  return copy;
+}
+
+// How many of `total` make `fraction`.
+Index part_of(Index total, double fraction) {
+  if (fraction == 0) return 0;
+  return std::max<Index>(1, static_cast<Index>(static_cast<double>(total) * fraction));
+}
+
+std::vector<Range> find_documents(TokenView tokens, Token boundary) {
+  std::vector<Range> documents;
+  for (Index begin = 0; begin < tokens.size();) {
+    const Index end = document_end(tokens, boundary, begin);
+    documents.push_back({begin, end});
+    begin = end;
+  }
+  return documents;
+}
+
+}  // namespace
+
+CorpusSplit split_corpus(const Corpus& corpus, double fraction, uint64_t seed, bool reverse) {
+  AGPT_REQUIRE(fraction >= 0 && fraction < 1,
+               "the held-out fraction is " + std::to_string(fraction) + ", but must be at least 0 and less than 1");
+  const TokenView tokens = corpus.tokens();
+  std::vector<Range> training, held_out;
+  if (corpus.has_documents()) {
+    const std::vector<Range> documents = find_documents(tokens, *corpus.vocabulary().boundary());
+    std::vector<bool> is_held_out(documents.size());
+    const Permutation permutation(documents.size(), seed);
+    const Index n_held_out = part_of(static_cast<Index>(documents.size()), fraction);
+    for (Index i = 0; i < n_held_out; ++i) is_held_out[permutation(static_cast<uint64_t>(i))] = true;
+    for (size_t i = 0; i < documents.size(); ++i) (is_held_out[i] ? held_out : training).push_back(documents[i]);
+  } else {
+    const Index cut = tokens.size() - part_of(tokens.size(), fraction);
+    training.push_back({0, cut});
+    held_out.push_back({cut, tokens.size()});
+  }
+  CorpusSplit split{copy_ranges(tokens, training, reverse), copy_ranges(tokens, held_out, reverse)};
+  AGPT_REQUIRE(split.training.size() >= 2, "the corpus is too short: " + std::to_string(split.training.size()) +
+                                               " tokens are left to build on, but an index needs at least 2");
+  return split;
+}
+
+}  // namespace agpt

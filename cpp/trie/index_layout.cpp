@@ -1,0 +1,173 @@
+#include "cpp/trie/index_layout.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "cpp/base/checksum.h"
+#include "cpp/base/error.h"
+#include "cpp/corpus/vocabulary.h"
+#include "cpp/trie/index_options.h"
+
+namespace agpt {
+namespace {
+
+constexpr const char* kBuildAgain = ": build it again with agpt-build";
+
+bool has_magic(std::span<const std::byte> image, const char (&magic)[8]) {
+  return image.size() >= sizeof magic && std::memcmp(image.data(), magic, sizeof magic) == 0;
+}
+
+// Elements of one column, in bytes each.
+size_t element_bytes(Column column, size_t token_bytes) {
+  switch (column) {
+    case Column::tokens:
+    case Column::held_out:
+    case Column::label:
+    case Column::entry_token:
+    case Column::childless_token: return token_bytes;
+    case Column::characters:
+    case Column::parent_depth:
+    case Column::size:
+    case Column::mass:
+    case Column::entry_count:
+    case Column::short_leaf_depth:
+    case Column::childless_count:
+    case Column::ended_depth: return 1;
+    case Column::position_counts:
+    case Column::shared_counts:
+    case Column::node_counts:
+    case Column::mass_counts: return sizeof(uint64_t);
+    case Column::blocks: return sizeof(IndexBlock);
+    default: return sizeof(uint32_t);
+  }
+}
+
+uint64_t n_elements(const IndexHeader& header, Column column) {
+  return header.column_bytes[static_cast<size_t>(column)] / element_bytes(column, header.token_bytes);
+}
+
+bool scalars_are_valid(const IndexHeader& h) {
+  const uint64_t max_tokens = static_cast<uint64_t>(kMaxTokens), max_nodes = uint64_t{1} << 32;
+  return h.depth >= 1 && h.depth <= kMaxDepth && h.vocabulary_size >= 1 && h.vocabulary_size <= max_tokens &&
+         h.token_bytes == static_cast<uint32_t>(token_bytes_for(static_cast<Index>(h.vocabulary_size))) &&
+         (h.boundary == kNoBoundary || h.boundary == h.vocabulary_size - 1) &&
+         h.start_rule <= static_cast<uint32_t>(Starts::Rule::documents) &&
+         h.corpus_end <= static_cast<uint32_t>(CorpusEnd::reference) && h.reversed <= 1 &&
+         h.vocabulary_kind <= static_cast<uint32_t>(VocabularyKind::tokens) && h.n_tokens < max_tokens &&
+         h.n_held_out < max_tokens && h.n_starts <= h.n_tokens && h.n_nodes < max_nodes && h.n_leaves <= h.n_nodes &&
+         h.n_leaves <= h.n_starts;
+}
+
+bool columns_are_in_the_file(const IndexHeader& h) {
+  uint64_t end = sizeof(IndexHeader);
+  for (size_t c = 0; c < kColumns; ++c) {
+    const uint64_t offset = h.column_offset[c], bytes = h.column_bytes[c];
+    if (offset % 64 != 0 || offset < end || offset > h.file_bytes || bytes > h.file_bytes - offset) return false;
+    if (bytes % element_bytes(static_cast<Column>(c), h.token_bytes) != 0) return false;
+    end = offset + bytes;
+  }
+  return true;
+}
+
+bool columns_fit_together(const IndexHeader& h) {
+  const auto n = [&](Column column) { return n_elements(h, column); };
+  const uint64_t n_interior = h.n_nodes - h.n_leaves, n_depths = h.depth + 1;
+  return n(Column::tokens) == h.n_tokens && n(Column::held_out) == h.n_held_out &&
+         n(Column::position_counts) == n_depths && n(Column::shared_counts) == n_depths &&
+         n(Column::node_counts) == n_depths && n(Column::mass_counts) == n_depths &&
+         n(Column::parent_depth) == h.n_nodes + 1 && n(Column::label) == h.n_nodes &&
+         n(Column::leaf_start) == h.n_leaves && n(Column::blocks) == h.n_nodes / 64 + 1 &&
+         n(Column::size) == n_interior && n(Column::size_overflow_at) == n(Column::size_overflow) &&
+         n(Column::mass) == n_interior && n(Column::mass_overflow_at) == n(Column::mass_overflow) &&
+         n(Column::heavy_begin) == n(Column::heavy_leaf) + 1 && n(Column::entry_count) == n(Column::entry_token) &&
+         n(Column::entry_count_overflow_at) == n(Column::entry_count_overflow) &&
+         n(Column::short_leaf_node) == n(Column::short_leaf_depth) &&
+         n(Column::childless_node) == n(Column::childless_token) &&
+         n(Column::childless_node) == n(Column::childless_count) &&
+         n(Column::childless_count_overflow_at) == n(Column::childless_count_overflow) &&
+         n(Column::ended_node) == n(Column::ended_depth);
+}
+
+}  // namespace
+
+uint32_t OverflowView::large(Index i) const {
+  const auto found = std::lower_bound(at.begin(), at.end(), i);
+  return value[static_cast<size_t>(found - at.begin())];
+}
+
+uint64_t content_checksum(std::span<const std::byte> image) { return checksum(image.subspan(sizeof(IndexHeader))); }
+
+uint64_t header_checksum(const IndexHeader& header) {
+  return checksum(std::as_bytes(std::span(&header, 1)).first(offsetof(IndexHeader, header_checksum)));
+}
+
+IndexHeader read_index_header(std::span<const std::byte> image, const std::string& name) {
+  if (has_magic(image, kIncompleteMagic))
+    throw FormatError(name + " was not finished when it was written" + kBuildAgain);
+  if (!has_magic(image, kIndexMagic)) throw FormatError(name + " is not an agpt index");
+  IndexHeader header;
+  const std::string truncated = name + " is truncated: it has " + std::to_string(image.size()) + " bytes";
+  constexpr size_t kVersionEnd = offsetof(IndexHeader, version) + sizeof header.version;
+  if (image.size() < kVersionEnd) throw FormatError(truncated + kBuildAgain);
+  std::memcpy(&header, image.data(), kVersionEnd);
+  if (header.version != kIndexVersion)
+    throw FormatError(name + " has format " + std::to_string(header.version) + ", but this agpt reads format " +
+                      std::to_string(kIndexVersion) + kBuildAgain);
+  if (image.size() < sizeof header) throw FormatError(truncated + kBuildAgain);
+  std::memcpy(&header, image.data(), sizeof header);
+  if (header.header_checksum != header_checksum(header))
+    throw FormatError(name + " is damaged: the checksum of its header is wrong" + kBuildAgain);
+  if (header.file_bytes > image.size())
+    throw FormatError(truncated + " of " + std::to_string(header.file_bytes) + kBuildAgain);
+  if (header.file_bytes != image.size() || header.header_bytes != sizeof header || !scalars_are_valid(header) ||
+      !columns_are_in_the_file(header) || !columns_fit_together(header))
+    throw FormatError(name + " is damaged: its header contradicts itself" + kBuildAgain);
+  return header;
+}
+
+IndexColumns index_columns(const IndexHeader& header, std::span<const std::byte> image) {
+  const auto bytes = [&](Column column) {
+    const auto c = static_cast<size_t>(column);
+    return image.subspan(header.column_offset[c], header.column_bytes[c]);
+  };
+  const auto tokens = [&](Column column) {
+    return TokenView(bytes(column).data(), static_cast<Index>(n_elements(header, column)),
+                     static_cast<int>(header.token_bytes));
+  };
+  const auto array = [&]<class T>(std::span<const T>& view, Column column) {
+    view = {reinterpret_cast<const T*>(bytes(column).data()), bytes(column).size() / sizeof(T)};
+  };
+  const auto with_overflow = [&](OverflowView& view, Column column) {  // its list follows
+    array(view.small, column);
+    array(view.at, static_cast<Column>(static_cast<uint32_t>(column) + 1));
+    array(view.value, static_cast<Column>(static_cast<uint32_t>(column) + 2));
+  };
+  IndexColumns columns;
+  columns.tokens = tokens(Column::tokens);
+  columns.held_out = tokens(Column::held_out);
+  columns.label = tokens(Column::label);
+  columns.entry_token = tokens(Column::entry_token);
+  columns.childless_token = tokens(Column::childless_token);
+  array(columns.characters, Column::characters);
+  array(columns.position_counts, Column::position_counts);
+  array(columns.shared_counts, Column::shared_counts);
+  array(columns.node_counts, Column::node_counts);
+  array(columns.mass_counts, Column::mass_counts);
+  array(columns.parent_depth, Column::parent_depth);
+  array(columns.leaf_start, Column::leaf_start);
+  array(columns.blocks, Column::blocks);
+  array(columns.heavy_leaf, Column::heavy_leaf);
+  array(columns.heavy_begin, Column::heavy_begin);
+  array(columns.short_leaf_node, Column::short_leaf_node);
+  array(columns.short_leaf_depth, Column::short_leaf_depth);
+  array(columns.childless_node, Column::childless_node);
+  array(columns.ended_node, Column::ended_node);
+  array(columns.ended_depth, Column::ended_depth);
+  with_overflow(columns.size, Column::size);
+  with_overflow(columns.mass, Column::mass);
+  with_overflow(columns.entry_count, Column::entry_count);
+  with_overflow(columns.childless_count, Column::childless_count);
+  return columns;
+}
+
+}  // namespace agpt

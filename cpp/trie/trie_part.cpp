@@ -1,0 +1,190 @@
+#include "cpp/trie/trie_part.h"
+
+namespace agpt {
+
+template <class Id>
+TriePart<Id> TriePartBuilder<Id>::build(uint32_t* suffixes, const uint8_t* common, uint32_t n) {
+  TriePart<Id> part(options_.depth);
+  part.parent_depth.reserve(2 * size_t{n});  // address space alone: pages come when they are touched
+  part.label.reserve(2 * size_t{n});
+  part.size.small.reserve(n);
+  part.mass.small.reserve(n);
+  part_ = &part;
+  suffixes_ = suffixes;
+  leaf_at_ = n;
+  open_.assign(1, OpenNode{0, 0, 0, 0});
+  childless_.clear();
+  for (uint32_t item = n; item > 0;) {
+    item = read_leaf(common, item - 1);
+    if (left_ > open_.back().depth) open_.push_back({left_, part.n_nodes(), 0, 0});
+    if (add_leaf()) make_leaf(leaf_.start);
+    while (open_.back().depth > left_) {
+      const OpenNode node = open_.back();
+      open_.pop_back();
+      if (open_.back().depth < left_) open_.push_back({left_, node.first, 0, 0});
+      if (close(node, leaf_.start)) make_leaf(leaf_.start);
+    }
+  }
+  part.leaf_start = suffixes + leaf_at_;
+  part.n_leaves = n - leaf_at_;
+  part_ = nullptr;
+  return part;
+}
+
+// Reads the run of suffixes that agree in `depth` tokens and ends at `item`, split into targets where they differ in the next, and
+// with the ended suffixes to its left. Returns the item of its first suffix.
+template <class Id>
+uint32_t TriePartBuilder<Id>::read_leaf(const uint8_t* common, uint32_t item) {
+  constexpr uint32_t kAhead = 24;  // the text of a suffix is anywhere: ask for it early
+  if (item > kAhead) {
+    const uint32_t ahead = item - kAhead;
+    const size_t last = tokens_.size() - 1, at = size_t{suffixes_[ahead]} + std::max(common[ahead], common[ahead + 1]);
+    __builtin_prefetch(tokens_.data() + std::min(last, at));
+  }
+  ended_.clear();
+  targets_.clear();
+  uint32_t mass = 0, run = 0, start, left;
+  for (;; --item) {
+    start = suffixes_[item];
+    left = common[item];
+    ++run;
+    while (left <= depth_ && item > 0 && size_t{suffixes_[item - 1]} + left == tokens_.size()) {
+      ended_.push_back(left);
+      left = common[--item];
+    }
+    if (left > depth_) continue;
+    mass += run;
+    if (left < depth_ && mass == 1) break;  // the usual leaf: its target is the token behind it
+    const Index n_rows = std::min<Index>(depth_, limits_.n_rows(start));
+    targets_.push_back({tokens_[start + static_cast<size_t>(n_rows)], run});
+    run = 0;
+    if (left < depth_) break;
+  }
+  const Index n_rows = limits_.n_rows(start);
+  leaf_ = {start, static_cast<uint32_t>(std::min<Index>(depth_, n_rows)), mass, n_rows < depth_};
+  left_ = left;
+  return item;
+}
+
+// Emits or drops the leaf; returns whether there is one.
+template <class Id>
+bool TriePartBuilder<Id>::add_leaf() {
+  if (!is_kept(leaf_)) {
+    drop(leaf_);
+    return false;
+  }
+  if (leaf_.is_tail) {
+    part_->short_leaf_node.push_back(part_->n_nodes());
+    part_->short_leaf_depth.push_back(static_cast<uint8_t>(leaf_.depth));
+  }
+  if (leaf_.mass > 1) {
+    part_->heavy_leaf.push_back(part_->n_leaves);
+    part_->heavy_entries.push_back(static_cast<uint32_t>(targets_.size()));
+    for (const Target& target : targets_) {
+      part_->entry_token.push_back(target.token);
+      part_->entry_count.push(target.count);
+    }
+  }
+  part_->n_entries += std::max<size_t>(1, targets_.size());
+  emit(leaf_);
+  return true;
+}
+
+// Emits or drops a branching node that is complete; returns whether it became a leaf, because all its children were dropped.
+template <class Id>
+bool TriePartBuilder<Id>::close(const OpenNode& node, uint32_t start) {
+  const Edge edge{start, node.depth, node.mass, false};
+  const size_t first_childless = childless_.size() - node.n_childless;
+  if (!is_kept(edge)) {  // then all below it was dropped too
+    childless_.resize(first_childless);
+    drop(edge);
+    return false;
+  }
+  const uint32_t number = part_->n_nodes();
+  const bool is_leaf = number == node.first;
+  if (is_leaf) {
+    part_->short_leaf_node.push_back(number);
+    part_->short_leaf_depth.push_back(static_cast<uint8_t>(node.depth));
+  } else {
+    part_->size.push(number - node.first + 1);
+    part_->mass.push(node.mass);
+  }
+  for (size_t i = first_childless; i < childless_.size(); ++i) {
+    part_->childless_node.push_back(number);
+    part_->childless_token.push_back(childless_[i].token);
+    part_->childless_count.push(childless_[i].count);
+  }
+  part_->n_entries += node.n_childless;
+  childless_.resize(first_childless);
+  emit(edge);
+  return is_leaf;
+}
+
+template <class Id>
+bool TriePartBuilder<Id>::is_kept(const Edge& edge) const {
+  const uint32_t parent_depth = open_.back().depth;
+  if (edge.depth <= parent_depth) return false;  // no row
+  if (edge.is_tail && options_.corpus_end == CorpusEnd::reference) return false;
+  const uint32_t first_row_mass = edge.mass + n_ended_below(parent_depth + 1, edge);
+  return first_row_mass >= options_.prune_min_mass || static_cast<int>(parent_depth) + 1 < options_.prune_min_depth;
+}
+
+// Ended suffixes that stop below `depth` on the edge.
+template <class Id>
+uint32_t TriePartBuilder<Id>::n_ended_below(uint32_t depth, const Edge& edge) const {
+  uint32_t n = 0;
+  for (const uint32_t at : ended_) n += depth < at && at <= edge.depth;
+  return n;
+}
+
+template <class Id>
+void TriePartBuilder<Id>::emit(const Edge& edge) {
+  OpenNode& parent = open_.back();
+  const uint32_t number = part_->n_nodes();
+  part_->totals.add_edge(parent.depth, edge.depth, edge.mass);
+  for (const uint32_t at : ended_) {
+    if (at <= parent.depth || at > edge.depth) continue;
+    part_->ended_node.push_back(number);
+    part_->ended_depth.push_back(static_cast<uint8_t>(at));
+    ++parent.mass;  // the parent's target, the edge's first token, was seen once more
+  }
+  if (!ended_.empty()) add_ended_totals(parent.depth, edge);
+  parent.mass += edge.mass;
+  if (parent.depth > 0) ++part_->n_entries;
+  part_->parent_depth.push_back(static_cast<uint8_t>(parent.depth));
+  part_->label.push_back(tokens_[edge.start + size_t{parent.depth}]);
+}
+
+// The rows above the point where a suffix ended have more mass than the endpoint.
+template <class Id>
+void TriePartBuilder<Id>::add_ended_totals(uint32_t parent_depth, const Edge& edge) {
+  for (uint32_t depth = parent_depth + 1; depth < edge.depth; ++depth) {
+    const uint32_t mass = edge.mass + n_ended_below(depth, edge);
+    const uint64_t becomes_shared = edge.mass == 1 && mass > 1;
+    part_->totals.mass[depth] += mass - edge.mass;
+    part_->totals.mass[depth + 1] -= mass - edge.mass;
+    part_->totals.shared[depth] += becomes_shared;
+    part_->totals.shared[depth + 1] -= becomes_shared;
+  }
+}
+
+template <class Id>
+void TriePartBuilder<Id>::drop(const Edge& edge) {
+  OpenNode& parent = open_.back();
+  const uint32_t count = edge.mass + n_ended_below(parent.depth, edge);
+  parent.mass += count;
+  ++parent.n_childless;
+  childless_.push_back({tokens_[edge.start + size_t{parent.depth}], count});
+}
+
+template <class Id>
+void TriePartBuilder<Id>::make_leaf(uint32_t start) {
+  suffixes_[--leaf_at_] = start;
+  ++part_->n_leaves;
+}
+
+template class TriePartBuilder<uint8_t>;
+template class TriePartBuilder<uint16_t>;
+template class TriePartBuilder<uint32_t>;
+
+}  // namespace agpt

@@ -1,0 +1,135 @@
+// From the sorted suffixes of one chunk to its part of the columns of an index.
+//
+// The suffixes are read from last to first, with a stack of the branching nodes that are still open. A node is emitted when all to
+// the right of its first leaf has been seen, children before parents, last sibling first: that is reverse pre-order, with subtree
+// size, mass and targets already complete. So there is no second pass, and every column is stored last element first.
+//
+// The end of the text. A suffix that is a proper prefix of its right neighbour ("ended", at most `depth` of them) passes through
+// rows but makes no leaf and no branch: it is taken out of the scan and noted on the edge where it stops. A suffix that runs out before
+// full depth without being such a prefix is a tail; so is a document. Its edge ends at its last row, and if there is no row below
+// its parent, the token is a target of the parent that no child stands for.
+#pragma once
+
+#include <vector>
+
+#include "cpp/trie/index_layout.h"
+#include "cpp/trie/index_options.h"
+#include "cpp/trie/path_limits.h"
+
+namespace agpt {
+
+/// Small numbers in one byte; 255 stands for one in the list.
+struct OverflowColumn {
+  std::vector<uint8_t> small;
+  std::vector<uint32_t> at, value;
+
+  void push(uint32_t number) {
+    if (number >= 255) {
+      at.push_back(static_cast<uint32_t>(small.size()));
+      value.push_back(number);
+      number = 255;
+    }
+    small.push_back(static_cast<uint8_t>(number));
+  }
+};
+
+/// Totals by depth of rows, kept as differences so that an edge costs the same whatever its length.
+struct DepthTotals {
+  explicit DepthTotals(int depth) : rows(size_t(depth) + 2), shared(rows), nodes(rows), mass(rows) {}
+  std::vector<uint64_t> rows, shared, nodes, mass;  // (depth + 2)
+
+  void add_edge(uint32_t parent_depth, uint32_t depth, uint32_t edge_mass) {
+    ++rows[parent_depth + 1];
+    --rows[depth + 1];
+    shared[parent_depth + 1] += edge_mass > 1;
+    shared[depth + 1] -= edge_mass > 1;
+    mass[parent_depth + 1] += edge_mass;
+    mass[depth + 1] -= edge_mass;
+    ++nodes[depth];
+  }
+};
+
+/// Columns of one chunk, last element first but for leaf_start. Nodes are numbered from the last.
+template <class Id>
+struct TriePart {
+  explicit TriePart(int depth) : totals(depth) {}
+
+  std::vector<uint8_t> parent_depth;
+  std::vector<Id> label;
+  OverflowColumn size, mass;            // of interior nodes
+  const uint32_t* leaf_start = nullptr;  // first leaf first; in the memory of the sorted suffixes
+  uint32_t n_leaves = 0;
+  std::vector<uint32_t> heavy_leaf;     // leaf, numbered from the last
+  std::vector<uint32_t> heavy_entries;  // its number of targets
+  std::vector<Id> entry_token;
+  OverflowColumn entry_count;
+  std::vector<uint32_t> short_leaf_node, childless_node, ended_node;
+  std::vector<uint8_t> short_leaf_depth, ended_depth;
+  std::vector<Id> childless_token;
+  OverflowColumn childless_count;
+  uint64_t n_entries = 0;
+  DepthTotals totals;
+
+  uint32_t n_nodes() const { return static_cast<uint32_t>(parent_depth.size()); }
+};
+
+template <class Id>
+class TriePartBuilder {
+ public:
+  TriePartBuilder(std::span<const Id> tokens, const PathLimits& limits, const IndexOptions& options)
+      : tokens_(tokens), limits_(limits), options_(options), depth_(static_cast<uint32_t>(options.depth)) {}
+
+  /// suffixes: (n) sorted by depth + 1 tokens; overwritten by the leaves. common: (n) tokens shared with the suffix before. n > 0.
+  TriePart<Id> build(uint32_t* suffixes, const uint8_t* common, uint32_t n);
+
+ private:
+  // A branching node whose subtree is not complete yet.
+  struct OpenNode {
+    uint32_t depth;
+    uint32_t first;        // the number its first descendant got, or will get
+    uint32_t mass;         // of its children seen so far
+    uint32_t n_childless;  // its targets without a child, in childless_
+  };
+  struct Target {
+    Id token;
+    uint32_t count;
+  };
+  // What became of the edge to a node.
+  struct Edge {
+    uint32_t start;       // a suffix that runs through it
+    uint32_t depth;       // of its endpoint
+    uint32_t mass;        // of its endpoint
+    bool is_tail;         // the text or document ends before full depth
+  };
+
+  uint32_t read_leaf(const uint8_t* common, uint32_t item);
+  bool add_leaf();
+  bool close(const OpenNode& node, uint32_t start);
+  bool is_kept(const Edge& edge) const;
+  void emit(const Edge& edge);
+  void drop(const Edge& edge);
+  void add_ended_totals(uint32_t parent_depth, const Edge& edge);
+  uint32_t n_ended_below(uint32_t depth, const Edge& edge) const;
+  void make_leaf(uint32_t start);
+
+  const std::span<const Id> tokens_;
+  const PathLimits& limits_;
+  const IndexOptions& options_;
+  const uint32_t depth_;
+  TriePart<Id>* part_ = nullptr;
+  uint32_t* suffixes_ = nullptr;
+  uint32_t leaf_at_ = 0;             // leaves go to the end of suffixes_, which has been read by then
+  std::vector<OpenNode> open_;       // the first is the root
+  std::vector<Target> childless_;    // of the open nodes, innermost last, last token first
+  // The leaf that was read last.
+  Edge leaf_;
+  uint32_t left_ = 0;                // tokens that it shares with the suffix before it
+  std::vector<Target> targets_;      // last token first; empty if the mass is 1
+  std::vector<uint32_t> ended_;      // depths at which ended suffixes to its left stop, deepest first
+};
+
+extern template class TriePartBuilder<uint8_t>;
+extern template class TriePartBuilder<uint16_t>;
+extern template class TriePartBuilder<uint32_t>;
+
+}  // namespace agpt
