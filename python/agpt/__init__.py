@@ -1,4 +1,7 @@
-"""agpt trains small transformers exactly on the prefix trie of a corpus. This module holds the public names only."""
+"""agpt trains small transformers exactly, on the prefix trie of a corpus.
+
+This module holds the public names and nothing else.
+"""
 
 from agpt._engine import (
     ArgumentError,

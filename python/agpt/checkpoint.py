@@ -1,7 +1,7 @@
-"""The checkpoint file: a model, and for a training run also its whole state, in one safetensors file.
+"""The checkpoint file: a model, and for a training run its whole state, in one safetensors file.
 
-The tensors carry the names of the parameters; a JSON document in the metadata holds everything else. One file is
-one rename, so that a run that is killed leaves either the old checkpoint or the new one.
+The tensors carry the names of the parameters; a JSON document in the metadata holds everything
+else. One file is one rename: a run that is killed leaves either the old checkpoint or the new one.
 """
 
 import dataclasses
@@ -34,7 +34,7 @@ MOMENT_PREFIX = "optimizer."
 
 @dataclasses.dataclass(frozen=True)
 class TrainingState:
-    """Where a training run stands. The step number also says where it stands in the pass over the data."""
+    """Where a training run stands; the step number also says where in the pass over the data."""
 
     config: TrainConfig
     total_steps: int
@@ -147,9 +147,7 @@ def parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     return {name: tuple(shape) for name, _, shape in layout}
 
 
-def _tensor(
-    tensors: Tensors, name: str, shape: tuple[int, ...], dtype: str
-) -> npt.NDArray[Any]:
+def _tensor(tensors: Tensors, name: str, shape: tuple[int, ...], dtype: str) -> npt.NDArray[Any]:
     if name not in tensors:
         raise ArgumentError(f"its tensor {name!r} is missing")
     tensor = tensors[name]
@@ -175,9 +173,7 @@ def _training_state_from(
     best_loss = document["best_loss"]
     if best_loss is not None and not math.isfinite(best_loss):
         raise ArgumentError(f"its best loss is {best_loss}")
-    return TrainingState(
-        config, total_steps, step, str(document["index_hash"]), best_loss, moments
-    )
+    return TrainingState(config, total_steps, step, str(document["index_hash"]), best_loss, moments)
 
 
 def moment_names(config: TrainConfig) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Honest evaluation: the mean loss of a model on a text, with everything needed to read the number."""
+"""Honest evaluation: the mean loss of a model on a text, with all that explains the number."""
 
 import dataclasses
 import math
@@ -57,7 +57,7 @@ def resolved_window(model: Model, context: int | None, stride: int | None) -> tu
             f"the context is {context}, but the model was made for at most {trained}: "
             f"choose one from 1 to {trained}"
         )
-    return context, context if not stride else stride
+    return context, stride if stride else context
 
 
 def evaluate(
@@ -79,9 +79,7 @@ def evaluate(
     engine_trainer = trainer_class(
         model.config.engine_config(), options, source, model.flat_parameters, backend
     )
-    return evaluate_with(
-        engine_trainer, model, text, split=split, context=context, stride=stride
-    )
+    return evaluate_with(engine_trainer, model, text, split=split, context=context, stride=stride)
 
 
 def evaluate_with(

@@ -58,7 +58,7 @@ class Model:
         return named_views(self.config, self.flat_parameters)
 
     def logits(self, text: str | Sequence[int] | npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Logits (tokens, vocabulary) of a text or of tokens; row i predicts what follows token i."""
+        """Logits (tokens, vocabulary) of a text or tokens; row i predicts what follows token i."""
         logits: npt.NDArray[Any] = self._inference("cpu").logits(self._tokens_of(text))
         return logits
 
@@ -166,7 +166,7 @@ class Model:
         return np.ascontiguousarray(tokens, np.uint32)
 
     def _first_token(self) -> TokenArray:
-        """What an empty prompt stands for: the start of a document, else of a line, else token 0."""
+        """What an empty prompt stands for: the start of a document or line, else token 0."""
         vocabulary = self._text_vocabulary("to generate text")
         if vocabulary.boundary is not None:
             return np.array([vocabulary.boundary], np.uint32)
@@ -180,9 +180,7 @@ class Model:
 
     def _inference(self, backend: str) -> Any:
         """The engine at work on a copy of the parameters as they are now."""
-        engine_class = (
-            _engine.Inference32 if self.dtype == "float32" else _engine.Inference64
-        )
+        engine_class = _engine.Inference32 if self.dtype == "float32" else _engine.Inference64
         return engine_class(self.config.engine_config(), self.flat_parameters, backend)
 
 

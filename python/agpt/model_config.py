@@ -7,17 +7,12 @@ from typing import Any, Literal
 
 from agpt import _engine
 from agpt._engine import ArgumentError
-from agpt.validation import config_from_dict, require_field_types
+from agpt.validation import config_from_dict, require_field_types, setting
 
 Norm = Literal["layernorm", "rmsnorm"]
 Position = Literal["rope", "learned", "none"]
 Activation = Literal["relu", "relu2", "gelu"]
 Initialisation = Literal["microgpt", "gpt2", "karpathy-a", "karpathy-b"]
-
-
-def _setting(default: Any, text: str) -> Any:
-    """A field whose text is also the help of the command-line option."""
-    return dataclasses.field(default=default, metadata={"help": text})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,28 +24,28 @@ class ModelConfig:
     """
 
     vocab_size: int
-    context: int = _setting(32, "Largest number of tokens the model sees.")
-    d_model: int = _setting(64, "Width of the residual stream.")
-    n_layers: int = _setting(2, "Number of blocks.")
-    heads: int | Sequence[int] = _setting(
+    context: int = setting(32, "Largest number of tokens the model sees.")
+    d_model: int = setting(64, "Width of the residual stream.")
+    n_layers: int = setting(2, "Number of blocks.")
+    heads: int | Sequence[int] = setting(
         4, "Attention heads: how many, or their widths, such as 32,16,16."
     )
-    d_ff: int | None = _setting(None, "Width of the MLP; None is 4 * d_model.")
-    norm: Norm = _setting("layernorm", "Normalisation of rows.")
-    norm_gain: bool = _setting(True, "A learned factor per column behind each norm.")
-    norm_bias: bool = _setting(True, "A learned shift per column behind each norm.")
-    norm_epsilon: float = _setting(1e-5, "Added to the variance in norms.")
-    bias: bool = _setting(True, "Biases in the linear layers, the head included.")
-    position: Position = _setting("rope", "How positions are told apart.")
-    rope_base: float = _setting(10000.0, "Base of the rotary frequencies.")
-    activation: Activation = _setting("relu", "Activation of the MLP; relu2 is relu squared.")
-    embedding_norm: bool = _setting(False, "A norm behind the embedding.")
-    final_norm: bool = _setting(True, "A norm before the head.")
-    tied_head: bool = _setting(False, "The head is the transposed embedding.")
-    init: Initialisation = _setting("microgpt", "How parameters are initialised.")
+    d_ff: int | None = setting(None, "Width of the MLP.", "4 * d_model")
+    norm: Norm = setting("layernorm", "Normalisation of rows.")
+    norm_gain: bool = setting(True, "A learned factor per column behind each norm.")
+    norm_bias: bool = setting(True, "A learned shift per column behind each norm.")
+    norm_epsilon: float = setting(1e-5, "Added to the variance in norms.")
+    bias: bool = setting(True, "Biases in the linear layers, the head included.")
+    position: Position = setting("rope", "How positions are told apart.")
+    rope_base: float = setting(10000.0, "Base of the rotary frequencies.")
+    activation: Activation = setting("relu", "Activation of the MLP; relu2 is relu squared.")
+    embedding_norm: bool = setting(False, "A norm behind the embedding.")
+    final_norm: bool = setting(True, "A norm before the head.")
+    tied_head: bool = setting(False, "The head is the transposed embedding.")
+    init: Initialisation = setting("microgpt", "How parameters are initialised.")
 
     def __post_init__(self) -> None:
-        """Brings `heads` and `d_ff` into their full form; raises ArgumentError for what does not fit."""
+        """Brings `heads` and `d_ff` into full form; ArgumentError for what does not fit."""
         require_field_types(self)
         object.__setattr__(self, "heads", _head_widths(self.heads, self.d_model))
         if self.d_ff is None:
@@ -99,7 +94,7 @@ class ModelConfig:
 
 
 def _head_widths(heads: int | Sequence[int], d_model: int) -> tuple[int, ...]:
-    if isinstance(heads, bool) or isinstance(heads, (str, bytes)):
+    if isinstance(heads, (bool, str, bytes)):
         raise ArgumentError(f"heads is {heads!r}, but must be a number of heads or their widths")
     if not isinstance(heads, Sequence):
         if heads < 1:

@@ -1,4 +1,4 @@
-"""Tokens as training and evaluation read them: one running text, or documents one after the other."""
+"""Tokens as training and evaluation read them: a running text, or documents in a row."""
 
 import dataclasses
 from typing import Any

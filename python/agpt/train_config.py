@@ -14,6 +14,7 @@ from agpt.validation import (
     require_between,
     require_field_types,
     require_seed,
+    setting,
 )
 
 Mode = Literal["trie", "window"]
@@ -29,11 +30,6 @@ ADAMW_WEIGHT_DECAY = 0.1
 LARGEST_NGRAM = 8
 
 
-def _setting(default: Any, text: str) -> Any:
-    """A field whose text is also the help of the command-line option."""
-    return dataclasses.field(default=default, metadata={"help": text})
-
-
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
     """Everything that decides the result of a training run, apart from the model and the data.
@@ -42,46 +38,46 @@ class TrainConfig:
     `batch_rows` change the speed only.
     """
 
-    mode: Mode = _setting("trie", "Train on the positions of the trie, or on windows of the text.")
-    unit: Unit = _setting(
-        "positions", "What one step on the trie covers; pass is the whole trie."
-    )
-    positions_per_step: int = _setting(8192, "Positions of a step, for unit positions.")
-    ngram: int = _setting(3, "Tokens that the paths of a step share, for unit ngram.")
-    order: Order = _setting("shuffled", "Order of the steps of a pass over the trie.")
-    mass_weight: MassWeight = _setting(
+    mode: Mode = setting("trie", "Train on the positions of the trie, or on windows of the text.")
+    unit: Unit = setting("positions", "What one step on the trie covers; pass is the whole trie.")
+    positions_per_step: int = setting(8192, "Positions of a step, for unit positions.")
+    ngram: int = setting(3, "Tokens that the paths of a step share, for unit ngram.")
+    order: Order = setting("shuffled", "Order of the steps of a pass over the trie.")
+    mass_weight: MassWeight = setting(
         "linear", "Weight of a position as a function of its count; linear equals all windows."
     )
-    entropy_lambda: float = _setting(0.0, "Extra weight of positions with uncertain targets.")
-    normalise: Normalisation = _setting(
+    entropy_lambda: float = setting(0.0, "Extra weight of positions with uncertain targets.")
+    normalise: Normalisation = setting(
         "step", "Divide gradients by the weight of the step, or by the mean of the pass."
     )
-    windows_per_step: int = _setting(64, "Windows of a step, for mode window.")
-    context: int | None = _setting(None, "Length of windows; None is the model's context.")
-    stride: int = _setting(0, "Tokens between neighbouring windows; 0 is their length.")
-    window_order: WindowOrder = _setting(
+    windows_per_step: int = setting(64, "Windows of a step, for mode window.")
+    context: int | None = setting(None, "Length of windows.", "the model's context")
+    stride: int = setting(0, "Tokens between neighbouring windows; 0 is their length.")
+    window_order: WindowOrder = setting(
         "random", "Windows drawn at random, or each window of a pass once."
     )
-    optimizer: Optimizer = _setting("adamw", "Update rule.")
-    lr: float = _setting(3e-3, "Learning rate, which the schedule scales.")
-    beta1: float = _setting(0.9, "Decay of the first moment.")
-    beta2: float = _setting(0.99, "Decay of the second moment.")
-    eps: float = _setting(1e-8, "Added to the root of the second moment.")
-    weight_decay: float | None = _setting(
-        None, f"Decoupled weight decay of matrices; None is {ADAMW_WEIGHT_DECAY} for adamw, else 0."
+    optimizer: Optimizer = setting("adamw", "Update rule.")
+    lr: float = setting(3e-3, "Learning rate, which the schedule scales.")
+    beta1: float = setting(0.9, "Decay of the first moment.")
+    beta2: float = setting(0.99, "Decay of the second moment.")
+    eps: float = setting(1e-8, "Added to the root of the second moment.")
+    weight_decay: float | None = setting(
+        None,
+        "Decoupled weight decay of matrices.",
+        f"{ADAMW_WEIGHT_DECAY} for adamw, else 0",
     )
-    decay_vectors: bool = _setting(False, "Decay biases and norm gains too.")
-    clip_norm: float = _setting(1.0, "Largest norm of the gradient; 0 is off.")
-    schedule: ScheduleKind = _setting("warmup-cosine", "Course of the learning rate.")
-    warmup_steps: int | None = _setting(
-        None, "Steps of linear warm-up; None is a twentieth of all for warmup-cosine, else 0."
+    decay_vectors: bool = setting(False, "Decay biases and norm gains too.")
+    clip_norm: float = setting(1.0, "Largest norm of the gradient; 0 is off.")
+    schedule: ScheduleKind = setting("warmup-cosine", "Course of the learning rate.")
+    warmup_steps: int | None = setting(
+        None, "Steps of linear warm-up.", "a twentieth of all for warmup-cosine, else 0"
     )
-    min_lr_ratio: float = _setting(0.1, "Last learning rate as a share of the first.")
-    steps: int | None = _setting(None, "Optimizer steps; None goes by epochs.")
-    epochs: float | None = _setting(None, "Passes over the data; None is 1 where steps is None.")
-    batch_rows: int = _setting(256, "Rows that a thread computes at once.")
-    threads: int = _setting(0, "Threads; 0 is every core that the process may use.")
-    seed: int = _setting(0, "Seed of the order of the data.")
+    min_lr_ratio: float = setting(0.1, "Last learning rate as a share of the first.")
+    steps: int | None = setting(None, "Optimizer steps.", "as epochs say")
+    epochs: float | None = setting(None, "Passes over the data.", "1 where steps are not given")
+    batch_rows: int = setting(256, "Rows that a thread computes at once.")
+    threads: int = setting(0, "Threads; 0 is every core that the process may use.")
+    seed: int = setting(0, "Seed of the order of the data.")
 
     def __post_init__(self) -> None:
         """Raises ArgumentError for the first setting that does not fit."""

@@ -107,7 +107,7 @@ class Trainer:
         )
 
     def gradients(self) -> tuple[float, Tensors]:
-        """Mean loss over the whole pass (nats) and its gradient by parameter, in float64; no update."""
+        """Mean loss over the whole pass (nats) and its float64 gradient by parameter; no update."""
         self._engine.parameters_changed()
         flat = np.empty(self.model.n_parameters, np.float64)
         loss = self._engine.gradient(flat)
@@ -221,9 +221,7 @@ class Trainer:
         }
 
 
-def _step_source(
-    model: Model, data: TrieIndex | Corpus, config: TrainConfig
-) -> _engine.StepSource:
+def _step_source(model: Model, data: TrieIndex | Corpus, config: TrainConfig) -> _engine.StepSource:
     if config.mode == "trie":
         return _trie_source(model, data, config)
     context = model.config.context if config.context is None else config.context
@@ -246,9 +244,7 @@ def _step_source(
     )
 
 
-def _trie_source(
-    model: Model, data: TrieIndex | Corpus, config: TrainConfig
-) -> _engine.StepSource:
+def _trie_source(model: Model, data: TrieIndex | Corpus, config: TrainConfig) -> _engine.StepSource:
     if not isinstance(data, TrieIndex):
         raise ArgumentError(
             "mode trie trains on an index: make one with TrieIndex.build(corpus, depth=...)"

@@ -1,4 +1,4 @@
-"""Checks that configuration classes share: types and choices by annotation, ranges, unknown keys.
+"""What configuration classes share: fields with help, checks of types, choices and ranges.
 
 Every failure is an ArgumentError with one sentence that names the field, the value and what fits.
 """
@@ -14,6 +14,15 @@ from agpt._engine import ArgumentError
 
 Config = TypeVar("Config")
 LARGEST_SEED = 2**64 - 1
+
+
+def setting(default: Any, text: str, default_text: str | None = None) -> Any:
+    """A field of a configuration with the help of its command-line option.
+
+    `default_text` says what a default of None stands for.
+    """
+    metadata = {"help": text, "default": str(default) if default_text is None else default_text}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def require_at_least(name: str, value: float, least: float) -> None:
@@ -43,8 +52,8 @@ def require_seed(value: int) -> None:
 def require_field_types(config: Any) -> None:
     """Checks each field of a frozen dataclass against its annotation.
 
-    Knows int, float (whole numbers become floats), bool, str, Literal and their unions with None; leaves the
-    fields of other types to the class.
+    Knows int, float (whole numbers become floats), bool, str, Literal and their unions with None;
+    leaves the fields of other types to the class.
     """
     hints = typing.get_type_hints(type(config))
     for field in dataclasses.fields(config):

@@ -1,0 +1,60 @@
+"""agpt-build: a text becomes an index file."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agpt.cli.conventions import Command, common_options, emit
+from agpt.cli.data_options import INDEX_SUFFIX, INPUT_FILE, build_index, index_options
+from agpt.files import require_writable
+
+
+@click.command("agpt-build", cls=Command)
+@click.argument("corpus", type=INPUT_FILE)
+@click.option("--depth", type=int, default=32, show_default=True, help="Longest path.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    show_default="CORPUS with the ending .agpt",
+    help="The index file.",
+)
+@index_options
+@click.option(
+    "--threads", type=int, default=0, show_default="0: all cores", help="Threads of the build."
+)
+@common_options
+def command(corpus: Path, out: Path | None, as_json: bool, **options: Any) -> None:
+    """Build the prefix trie of the text file CORPUS."""
+    out = corpus.with_suffix(INDEX_SUFFIX) if out is None else out
+    require_writable(out)
+    start = time.perf_counter()
+    index = build_index(corpus, **options)
+    index.save(str(out))
+    seconds = time.perf_counter() - start
+    held_out = int(index.held_out.size)
+    values = {
+        "path": str(out),
+        "bytes": out.stat().st_size,
+        "depth": index.depth,
+        "n_tokens": index.n_tokens,
+        "held_out_tokens": held_out,
+        "vocab_size": index.vocab_size,
+        "n_nodes": index.n_nodes,
+        "n_positions": index.n_positions,
+        "n_entries": index.n_entries,
+        "total_mass": index.total_mass,
+        "sharing": index.total_mass / max(1, index.n_positions),
+        "hash": str(index.hash),
+        "seconds": seconds,
+    }
+    emit(
+        as_json,
+        values,
+        f"{out}: depth {index.depth}, {index.n_tokens:,} tokens ({held_out:,} held out), "
+        f"vocabulary {index.vocab_size}\n"
+        f"{index.n_positions:,} positions for {index.total_mass:,.0f} predictions "
+        f"({values['sharing']:.2f} shared), {index.n_nodes:,} nodes, {index.n_entries:,} entries, "
+        f"{values['bytes']:,} bytes, {seconds:.1f} s",
+    )

@@ -1,0 +1,82 @@
+"""Options made from the fields of a configuration class, so that texts and defaults stand once."""
+
+import dataclasses
+import typing
+from collections.abc import Callable, Container, Mapping
+from typing import Any, TypeVar
+
+import click
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class HeadsType(click.ParamType):
+    """A number of equal heads, or the widths of heads with commas between them."""
+
+    name = "heads"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | list[int]:
+        """Reads '4' or '32,16,16'."""
+        if not isinstance(value, str):
+            return typing.cast("int | list[int]", value)
+        try:
+            widths = [int(part) for part in value.split(",")]
+        except ValueError:
+            self.fail(f"{value!r} is neither a number of heads nor a list of widths", param, ctx)
+        return widths if "," in value else widths[0]
+
+
+def config_options(
+    config_class: Any,
+    prefix: str,
+    *,
+    skip: Container[str] = (),
+    flags: Mapping[str, str] | None = None,
+) -> Callable[[Function], Function]:
+    """Adds an option for every field but those in `skip`.
+
+    The function takes them as `{prefix}{field}`, None where not given. `flags` renames options.
+    """
+    hints = typing.get_type_hints(config_class)
+    fields = [field for field in dataclasses.fields(config_class) if field.name not in skip]
+
+    def decorate(function: Function) -> Function:
+        for field in reversed(fields):
+            name = (flags or {}).get(field.name, field.name.replace("_", "-"))
+            is_flag = hints[field.name] is bool
+            default = field.metadata["default"]
+            if is_flag:
+                default = name if field.default else f"no-{name}"
+            function = click.option(
+                f"--{name}/--no-{name}" if is_flag else f"--{name}",
+                f"{prefix}{field.name}",
+                type=_option_type(field.name, hints[field.name]),
+                default=None,
+                show_default=False,
+                help=f"{field.metadata['help']}  [default: {default}]",
+            )(function)
+        return function
+
+    return decorate
+
+
+def given(settings: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """The options of `config_options` that the user gave, by field."""
+    return {
+        name.removeprefix(prefix): value
+        for name, value in settings.items()
+        if name.startswith(prefix) and value is not None
+    }
+
+
+def _option_type(name: str, hint: Any) -> Any:
+    if name == "heads":
+        return HeadsType()
+    if typing.get_origin(hint) is typing.Literal:
+        return click.Choice(typing.get_args(hint))
+    for kind in (bool, int, float):
+        if hint is kind or kind in typing.get_args(hint):
+            return kind
+    return str

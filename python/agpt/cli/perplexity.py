@@ -1,0 +1,141 @@
+"""agpt-perplexity: how well a model predicts a text, by default at the context it was made for."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from agpt import ArgumentError, Corpus, Model, TrieIndex, Vocabulary
+from agpt.cli.conventions import Command, common_options, emit
+from agpt.cli.data_options import INPUT_FILE, is_index, open_index, read_corpus
+from agpt.evaluation import evaluate
+from agpt.token_text import ALL, SPLITS, TokenText, require_same_vocabulary, text_of_split
+
+DEPTH_FOR_SPLIT = 1  # only the split of the index is used
+
+
+@click.command("agpt-perplexity", cls=Command)
+@click.argument("model", type=INPUT_FILE)
+@click.option("--corpus", type=INPUT_FILE, help="A text file (or an index).")
+@click.option("--index", type=INPUT_FILE, help="An index of agpt-build, which knows its split.")
+@click.option(
+    "--split",
+    type=click.Choice(SPLITS),
+    default="val",
+    show_default=True,
+    help="Which part of the text: held out, trained on, or all of it.",
+)
+@click.option(
+    "--val-fraction",
+    type=float,
+    default=0.1,
+    show_default=True,
+    help="Which part of --corpus is held out; an index knows its own.",
+)
+@click.option(
+    "--context",
+    type=int,
+    show_default="the trained one",
+    help="Most tokens that a prediction sees.",
+)
+@click.option(
+    "--stride",
+    type=int,
+    show_default="the context",
+    help="Tokens between neighbouring windows; smaller windows overlap more and cost more.",
+)
+@click.option(
+    "--skip-unknown",
+    is_flag=True,
+    help="Leave out characters that the model does not know.",
+)
+@click.option("--backend", default="cpu", show_default=True, help="What computes.")
+@click.option("--threads", type=int, default=0, show_default="0: all cores", help="Threads.")
+@common_options
+def command(
+    model: Path,
+    corpus: Path | None,
+    index: Path | None,
+    split: str,
+    val_fraction: float,
+    context: int | None,
+    stride: int | None,
+    skip_unknown: bool,
+    backend: str,
+    threads: int,
+    as_json: bool,
+) -> None:
+    """Score a text with the model file MODEL."""
+    if (corpus is None) == (index is None):
+        raise click.UsageError("name the text with --corpus or with --index, one of the two")
+    loaded = Model.load(model)
+    skipped = 0
+    if index is not None or (corpus is not None and is_index(corpus)):
+        opened = open_index(index or corpus or Path())
+        require_same_vocabulary(loaded.vocabulary, opened.vocabulary, loaded.config.vocab_size)
+        text = text_of_split(opened, split)
+    else:
+        assert corpus is not None
+        text, skipped = _text_of_corpus(loaded, corpus, split, val_fraction, skip_unknown)
+    result = evaluate(
+        loaded,
+        text,
+        split=split,
+        context=context,
+        stride=stride,
+        backend=backend,
+        threads=threads,
+    )
+    values: dict[str, Any] = {"model": str(model), **result.to_dict(), "skipped": skipped}
+    note = f"\n{skipped} unknown characters left out" if skipped else ""
+    emit(as_json, values, f"{result}{note}")
+
+
+def _text_of_corpus(
+    model: Model, path: Path, split: str, val_fraction: float, skip_unknown: bool
+) -> tuple[TokenText, int]:
+    """The part of a text file in the model's tokens, and how many characters were left out."""
+    vocabulary = model.vocabulary
+    if vocabulary is None or vocabulary.kind == "tokens":
+        raise ArgumentError("the model has no vocabulary for a text: name an index with --index")
+    documents = vocabulary.boundary is not None
+    data: Corpus | TrieIndex = read_corpus(path, vocabulary.kind, documents)
+    own = data.vocabulary
+    if split != ALL:
+        data = TrieIndex.build(
+            data,
+            depth=DEPTH_FOR_SPLIT,
+            val_fraction=val_fraction,
+            starts="documents" if documents else "every",
+        )
+    text = text_of_split(data, split)
+    tokens = _translation(own, vocabulary, skip_unknown)[text.tokens]
+    known = tokens >= 0
+    translated = np.ascontiguousarray(tokens[known], np.uint32)
+    return (
+        TokenText.from_tokens(translated, vocabulary.boundary),
+        int(tokens.size - np.count_nonzero(known)),
+    )
+
+
+def _translation(
+    own: Vocabulary, of_model: Vocabulary, skip_unknown: bool
+) -> npt.NDArray[np.int64]:
+    """Token of the model for each token of a text's own vocabulary; -1 where it is unknown."""
+    if own.kind == "byte":
+        return np.arange(own.size, dtype=np.int64)
+    table = np.full(own.size, -1, np.int64)
+    known = {character: token for token, character in enumerate(of_model.characters)}
+    for token, character in enumerate(own.characters):
+        if character in known:
+            table[token] = known[character]
+        elif not skip_unknown:
+            raise ArgumentError(
+                f"the text has the character {character!r}, which the model does not know: "
+                "leave such characters out with --skip-unknown"
+            )
+    if own.boundary is not None and of_model.boundary is not None:
+        table[own.boundary] = of_model.boundary
+    return table

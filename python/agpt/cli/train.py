@@ -1,0 +1,219 @@
+"""agpt-train: a model is trained on an index or on a text, or a run is resumed."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agpt import Model, ModelConfig, NonFiniteError, TrainConfig, Trainer, TrieIndex
+from agpt.checkpoint import DTYPES, read_checkpoint
+from agpt.cli.config_options import config_options, given
+from agpt.cli.conventions import Command, CommandFailure, common_options, emit
+from agpt.cli.data_options import INPUT_FILE, build_index, index_options, is_index, open_index
+from agpt.cli.progress import StepProgress
+from agpt.files import require_writable
+from agpt.model_config import PRESETS
+from agpt.training_log import log_path_of
+from agpt.training_run import RunOptions, RunResult, TrainingRun
+
+MODEL_SUFFIX = ".safetensors"
+DEPTH_FOR_WINDOWS = 1  # windows read the tokens only, so the smallest index serves
+MODEL_PREFIX, TRAIN_PREFIX = "model_", "train_"
+EXIT_BY_SIGNAL = 128
+
+
+@click.command("agpt-train", cls=Command)
+@click.argument("data", type=INPUT_FILE, metavar="INDEX|CORPUS")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    show_default="DATA with the ending .safetensors; with --resume the same file",
+    help="The last checkpoint; the best is beside it.",
+)
+@click.option("--resume", type=INPUT_FILE, help="Continue the run of this checkpoint.")
+@click.option(
+    "--eval-every",
+    type=click.IntRange(min=0),
+    show_default="a tenth of the run",
+    help="Steps between held-out evaluations; 0 evaluates at the end only.",
+)
+@click.option(
+    "--eval-context",
+    type=click.IntRange(min=1),
+    show_default="the trained one",
+    help="Context of evaluations.",
+)
+@click.option("--backend", default="cpu", show_default=True, help="What computes.")
+@click.option(
+    "--dtype",
+    type=click.Choice(DTYPES),
+    default="float32",
+    show_default=True,
+    help="Type of the numbers.",
+)
+@click.option(
+    "--preset",
+    type=click.Choice(list(PRESETS)),
+    default="microgpt",
+    show_default=True,
+    help="The architecture that the options of the model change.",
+)
+@config_options(ModelConfig, MODEL_PREFIX, skip={"vocab_size"})
+@config_options(TrainConfig, TRAIN_PREFIX, flags={"context": "window-context"})
+@click.option(
+    "--depth",
+    type=int,
+    show_default="--context, or 32",
+    help="Depth of the index, where DATA is a text.",
+)
+@index_options
+@common_options
+@click.pass_context
+def command(
+    context: click.Context,
+    data: Path,
+    out: Path | None,
+    resume: Path | None,
+    eval_every: int | None,
+    eval_context: int | None,
+    backend: str,
+    dtype: str,
+    preset: str,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Train a model on INDEX (of agpt-build) or on the text CORPUS."""
+    model_settings = given(options, MODEL_PREFIX)
+    train_settings = given(options, TRAIN_PREFIX)
+    data_options = {
+        name: value
+        for name, value in options.items()
+        if not name.startswith((MODEL_PREFIX, TRAIN_PREFIX))
+    }
+    out = (resume or data.with_suffix(MODEL_SUFFIX)) if out is None else out
+    require_writable(out)
+    if resume is None:
+        config = TrainConfig.from_dict(train_settings)
+        index = _index_of(data, config, model_settings.get("context"), data_options)
+        model = _new_model(index, config, preset, model_settings, dtype)
+        trainer = Trainer(model, index, config, backend)
+    else:
+        _refuse_settings(context)
+        saved = read_checkpoint(resume)
+        config = TrainConfig() if saved.training is None else saved.training.config
+        index = _index_of(data, config, saved.model_config.context, data_options)
+        trainer = Trainer.resume(resume, index, backend)
+    run_options = RunOptions(out, eval_every, eval_context, index.held_out.size > 0)
+    result = _run(context, trainer, run_options)
+    emit(as_json, _values(trainer, run_options, result), _text(trainer, run_options, result))
+    if result.stopped_by is not None:
+        raise CommandFailure(
+            context,
+            _stop_message(run_options, result),
+            EXIT_BY_SIGNAL + int(result.stopped_by),
+        )
+
+
+def _index_of(
+    data: Path, config: TrainConfig, context: int | None, data_options: dict[str, Any]
+) -> TrieIndex:
+    """The index to train on: opened, or built in memory where `data` is a text."""
+    if is_index(data):
+        return open_index(data)
+    depth = data_options.pop("depth")
+    if config.mode == "window":
+        depth = DEPTH_FOR_WINDOWS
+    elif depth is None:
+        depth = 32 if context is None else context
+    return build_index(data, depth=depth, threads=config.threads, **data_options)
+
+
+def _new_model(
+    index: TrieIndex,
+    config: TrainConfig,
+    preset: str,
+    model_settings: dict[str, Any],
+    dtype: str,
+) -> Model:
+    settings = dict(model_settings)
+    if "context" not in settings and config.mode == "trie":
+        settings["context"] = index.depth
+    elif "context" not in settings and config.context is not None:
+        settings["context"] = config.context
+    model_config = ModelConfig.preset(preset, index.vocab_size, **settings)
+    return Model(model_config, config.seed, dtype, vocabulary=index.vocabulary)
+
+
+def _refuse_settings(context: click.Context) -> None:
+    """A resumed run keeps its settings; changing them would make it another run."""
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        is_setting = name.startswith((MODEL_PREFIX, TRAIN_PREFIX)) or name in ("preset", "dtype")
+        if is_setting and source is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"{parameter.opts[0]} cannot be changed with --resume: the checkpoint has it",
+                context,
+            )
+
+
+def _run(context: click.Context, trainer: Trainer, options: RunOptions) -> RunResult:
+    with StepProgress("training", trainer.total_steps, trainer.step_count) as progress:
+        progress.say(
+            f"{trainer.model.n_parameters:,} parameters, {trainer.backend_description}, "
+            f"{trainer.pass_positions:,} positions a pass, {trainer.total_steps} steps, "
+            f"mode {trainer.config.mode}"
+        )
+        run = TrainingRun(trainer, options, on_step=progress.step, on_evaluation=progress.say)
+        try:
+            return run.run()
+        except NonFiniteError as error:
+            kept = f"{options.out} holds the last good state" if run.has_written else "none written"
+            raise CommandFailure(context, f"{error} ({kept})") from error
+
+
+def _stop_message(options: RunOptions, result: RunResult) -> str:
+    assert result.stopped_by is not None
+    stopped = f"stopped by {result.stopped_by.name} after step {result.step}"
+    if not result.written:
+        return f"{stopped}: no step was done, nothing was written"
+    return f"{stopped}: continue with --resume {options.out}"
+
+
+def _values(trainer: Trainer, options: RunOptions, result: RunResult) -> dict[str, Any]:
+    evaluation = result.evaluation
+    return {
+        "model": str(options.out),
+        "best_model": str(options.best) if result.best_loss is not None else None,
+        "log": str(log_path_of(options.out)),
+        "mode": trainer.config.mode,
+        "backend": trainer.backend_description,
+        "n_parameters": trainer.model.n_parameters,
+        "context": trainer.model.config.context,
+        "step": result.step,
+        "total_steps": trainer.total_steps,
+        "positions": result.positions,
+        "loss": result.loss,
+        "evaluation": None if evaluation is None else evaluation.to_dict(),
+        "best_loss": result.best_loss,
+        "seconds": result.seconds,
+        "cpu_seconds": result.cpu_seconds,
+        "training_seconds": result.training_seconds,
+        "positions_per_second": result.positions_per_second,
+        "stopped_by": None if result.stopped_by is None else result.stopped_by.name,
+        "config": dataclasses.asdict(trainer.config),
+    }
+
+
+def _text(trainer: Trainer, options: RunOptions, result: RunResult) -> str:
+    lines = [
+        f"{options.out}: step {result.step} of {trainer.total_steps}, {result.positions:,} "
+        f"positions in {result.seconds:.1f} s ({result.cpu_seconds:.1f} CPU s, "
+        f"{result.positions_per_second:,.0f} positions/s)"
+    ]
+    if result.evaluation is not None:
+        lines.append(str(result.evaluation))
+    if result.best_loss is not None:
+        lines.append(f"{options.best}: best held-out loss {result.best_loss:.4f}")
+    return "\n".join(lines)

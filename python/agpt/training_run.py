@@ -1,0 +1,191 @@
+"""A whole training run: steps, held-out evaluations, log, last and best checkpoint, safe end."""
+
+import dataclasses
+import math
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from agpt.evaluation import Evaluation
+from agpt.stop_signals import StopRequested, StopSignals
+from agpt.token_text import VALIDATION
+from agpt.trainer import StepReport, Trainer
+from agpt.training_log import TrainingLog, log_path_of
+
+SECONDS_BETWEEN_CHECKPOINTS = 60.0
+EVALUATIONS_BY_DEFAULT = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOptions:
+    """Where a run writes and how often it looks at the held-out part."""
+
+    out: Path
+    """The last checkpoint."""
+    eval_every: int | None = None
+    """Steps between evaluations; None is a tenth of the run, 0 evaluates at its end only."""
+    eval_context: int | None = None
+    """Context of evaluations; None is the trained one."""
+    has_held_out: bool = True
+    """False where the data hold nothing out: then nothing is evaluated."""
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint with the least held-out loss: model.best.safetensors."""
+        return self.out.with_name(f"{self.out.stem}.best{self.out.suffix}")
+
+
+@dataclasses.dataclass(frozen=True)
+class RunResult:
+    """What a run did; a run that was stopped has the signal."""
+
+    step: int
+    positions: int
+    loss: float | None
+    seconds: float
+    cpu_seconds: float
+    training_seconds: float
+    evaluation: Evaluation | None
+    best_loss: float | None
+    stopped_by: signal.Signals | None
+    written: bool
+
+    @property
+    def positions_per_second(self) -> float:
+        """Speed of the steps, evaluations and files excluded."""
+        return self.positions / self.training_seconds if self.training_seconds > 0 else 0.0
+
+
+class TrainingRun:
+    """Runs a trainer to its configured end.
+
+    `on_step` and `on_evaluation` are called after each; they may print. NonFiniteError ends the
+    run; the checkpoints written before it stay.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        options: RunOptions,
+        *,
+        on_step: Callable[[StepReport], None] | None = None,
+        on_evaluation: Callable[[str], None] | None = None,
+    ) -> None:
+        """Prepares a run from where the trainer stands."""
+        self._trainer = trainer
+        self._options = options
+        self._on_step = on_step
+        self._on_evaluation = on_evaluation
+        self._first_step = trainer.step_count
+        self._positions = 0
+        self._training_seconds = 0.0
+        self._loss: float | None = None
+        self._evaluation: Evaluation | None = None
+        self._evaluated_step: int | None = None
+        self._start = self._cpu_start = self._saved_at = 0.0
+        self._saved_step: int | None = None
+
+    @property
+    def has_written(self) -> bool:
+        """Whether a last checkpoint was written in this run."""
+        return self._saved_step is not None
+
+    def run(self) -> RunResult:
+        """Makes all steps that are left."""
+        self._start, self._cpu_start = time.perf_counter(), time.process_time()
+        self._saved_at = self._start
+        with (
+            StopSignals() as signals,
+            TrainingLog(log_path_of(self._options.out), self._first_step) as log,
+        ):
+            try:
+                self._make_steps(signals, log)
+            except StopRequested:
+                log.write("stopped", {"step": self._trainer.step_count})
+            if self._trainer.step_count > self._first_step or signals.received is None:
+                self._save_last()
+            return self._result(signals.received)
+
+    def _make_steps(self, signals: StopSignals, log: TrainingLog) -> None:
+        trainer = self._trainer
+        if self._eval_every() > 0 and self._first_step == 0:
+            self._evaluate(signals, log)
+        while trainer.step_count < trainer.total_steps:
+            self._make_step(signals, log)
+            if self._eval_every() > 0 and trainer.step_count % self._eval_every() == 0:
+                self._evaluate(signals, log)
+            if time.perf_counter() - self._saved_at >= SECONDS_BETWEEN_CHECKPOINTS:
+                self._save_last()
+        self._evaluate(signals, log)
+
+    def _make_step(self, signals: StopSignals, log: TrainingLog) -> None:
+        cpu_start = time.process_time()
+        with signals.interruptible():
+            report = self._trainer.step()
+        self._positions += report.positions
+        self._training_seconds += report.seconds
+        self._loss = report.loss
+        values = dataclasses.asdict(report)
+        values["positions_per_second"] = report.positions / max(report.seconds, 1e-9)
+        values["cpu_seconds"] = time.process_time() - cpu_start
+        log.write("step", values)
+        if self._on_step is not None:
+            self._on_step(report)
+
+    def _evaluate(self, signals: StopSignals, log: TrainingLog) -> None:
+        trainer, options = self._trainer, self._options
+        if not options.has_held_out or self._evaluated_step == trainer.step_count:
+            return
+        with signals.interruptible():
+            evaluation = trainer.evaluate(VALIDATION, options.eval_context)
+        self._evaluation, self._evaluated_step = evaluation, trainer.step_count
+        log.write("evaluation", {"step": trainer.step_count} | evaluation.to_dict())
+        if self._on_evaluation is not None:
+            elapsed = time.perf_counter() - self._start
+            self._on_evaluation(
+                evaluation_line(trainer.config.mode, elapsed, trainer.step_count, evaluation)
+            )
+        if trainer.best_loss is None or evaluation.loss < trainer.best_loss:
+            trainer.best_loss = evaluation.loss
+            trainer.save_checkpoint(options.best)
+
+    def _eval_every(self) -> int:
+        every = self._options.eval_every
+        if every is None:
+            return math.ceil(self._trainer.total_steps / EVALUATIONS_BY_DEFAULT)
+        return every
+
+    def _save_last(self) -> None:
+        if self._saved_step != self._trainer.step_count:
+            self._trainer.save_checkpoint(self._options.out)
+        self._saved_step = self._trainer.step_count
+        self._saved_at = time.perf_counter()
+
+    def _result(self, stopped_by: signal.Signals | None) -> RunResult:
+        return RunResult(
+            step=self._trainer.step_count,
+            positions=self._positions,
+            loss=self._loss,
+            seconds=time.perf_counter() - self._start,
+            cpu_seconds=time.process_time() - self._cpu_start,
+            training_seconds=self._training_seconds,
+            evaluation=self._evaluation,
+            best_loss=self._trainer.best_loss,
+            stopped_by=stopped_by,
+            written=self.has_written,
+        )
+
+
+def evaluation_line(mode: str, elapsed: float, step: int, evaluation: Evaluation) -> str:
+    """The line of a held-out evaluation; scripts read it by its names."""
+    fields: dict[str, Any] = {
+        "mode": mode,
+        "t": f"{elapsed:.3f}",
+        "step": step,
+        "held_out_ce": f"{evaluation.loss:.4f}",
+        "eval_secs": f"{evaluation.seconds:.3f}",
+        "context": evaluation.context,
+    }
+    return "[val] " + " ".join(f"{name}={value}" for name, value in fields.items())
