@@ -26,7 +26,9 @@ target_compile_options(agpt_flags INTERFACE
   $<$<BOOL:${AGPT_WERROR}>:-Werror>)
 if(AGPT_SANITIZE)
   target_compile_options(agpt_flags INTERFACE
-    -fsanitize=${AGPT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    -fsanitize=${AGPT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer
+    # GCC sees uninitialised reads in the code that its own sanitizers add.
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(agpt_flags INTERFACE -fsanitize=${AGPT_SANITIZE})
 endif()
 message(STATUS "agpt ${PROJECT_VERSION}: ${CMAKE_BUILD_TYPE}, sanitize '${AGPT_SANITIZE}'")
