@@ -49,7 +49,11 @@ std::string Starts::to_string() const {
   switch (rule) {
     case Rule::every: return "every";
     case Rule::stride: return "stride=" + std::to_string(stride);
-    case Rule::max: return "max=" + std::to_string(count) + (offset > 0 ? "+" + std::to_string(offset) : "");
+    case Rule::max: {
+      std::string text = "max=" + std::to_string(count);
+      if (offset > 0) text.append("+").append(std::to_string(offset));
+      return text;
+    }
     case Rule::documents: break;
   }
   return "documents";

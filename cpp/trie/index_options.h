@@ -40,7 +40,7 @@ struct IndexOptions {
   int depth = 32;            ///< longest path, 1 .. 253
   double val_fraction = 0;   ///< part of the corpus that the trie does not see, 0 <= f < 1
   uint64_t split_seed = 0;   ///< chooses the held-out documents; a running text holds out its end
-  Starts starts;
+  Starts starts = {};
   CorpusEnd corpus_end = CorpusEnd::exact;
   bool reverse = false;      ///< reads the corpus backwards
   Index prune_min_mass = 1;  ///< drops edges whose first row has less mass ...
