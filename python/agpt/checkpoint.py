@@ -39,7 +39,7 @@ class TrainingState:
     config: TrainConfig
     total_steps: int
     step: int
-    index_hash: str
+    data_identity: str
     best_loss: float | None
     moments: Tensors
     """For each moment of the optimizer and each parameter: `m.<parameter>` and `v.<parameter>`."""
@@ -73,7 +73,7 @@ def write_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> No
             "config": state.config.to_dict(),
             "total_steps": state.total_steps,
             "step": state.step,
-            "index_hash": state.index_hash,
+            "data_identity": state.data_identity,
             "best_loss": state.best_loss,
         }
         for name, value in state.moments.items():
@@ -173,7 +173,9 @@ def _training_state_from(
     best_loss = document["best_loss"]
     if best_loss is not None and not math.isfinite(best_loss):
         raise ArgumentError(f"its best loss is {best_loss}")
-    return TrainingState(config, total_steps, step, str(document["index_hash"]), best_loss, moments)
+    return TrainingState(
+        config, total_steps, step, str(document["data_identity"]), best_loss, moments
+    )
 
 
 def moment_names(config: TrainConfig) -> tuple[str, ...]:

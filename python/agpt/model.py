@@ -94,7 +94,7 @@ class Model:
             backend=backend,
             progress=progress,
         )
-        return [vocabulary.decode(sample) for sample in samples]
+        return [_text_of(vocabulary, sample) for sample in samples]
 
     def generate_tokens(
         self,
@@ -182,6 +182,15 @@ class Model:
         """The engine at work on a copy of the parameters as they are now."""
         engine_class = _engine.Inference32 if self.dtype == "float32" else _engine.Inference64
         return engine_class(self.config.engine_config(), self.flat_parameters, backend)
+
+
+def _text_of(vocabulary: Vocabulary, tokens: TokenArray) -> str:
+    """The text of tokens, with a new line between documents."""
+    if vocabulary.boundary is None:
+        return vocabulary.decode(tokens)
+    ends = np.flatnonzero(tokens == vocabulary.boundary)
+    documents = [vocabulary.decode(part) for part in np.split(tokens, ends)]
+    return "\n".join(documents)
 
 
 def named_views(config: ModelConfig, flat: npt.NDArray[Any]) -> Tensors:

@@ -98,8 +98,14 @@ class TrainConfig:
             )
         if self.steps is not None and self.epochs is not None:
             raise ArgumentError("steps and epochs are both given: choose one of the two")
-        if self.epochs is not None and self.epochs <= 0:
-            raise ArgumentError(f"epochs is {self.epochs}, but must be above 0")
+        for name in ("lr", "eps", "epochs"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ArgumentError(f"{name} is {value}, but must be above 0")
+        for name in ("beta1", "beta2"):
+            value = getattr(self, name)
+            if not 0 <= value < 1:
+                raise ArgumentError(f"{name} is {value}, but must be at least 0 and below 1")
         if self.warmup_steps is not None:
             require_at_least("warmup_steps", self.warmup_steps, 0)
 

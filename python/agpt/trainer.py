@@ -1,6 +1,8 @@
 """The trainer: optimizer steps of a model on an index or a corpus, evaluation, checkpoints."""
 
 import dataclasses
+import functools
+import hashlib
 import os
 from collections.abc import Iterator
 
@@ -20,8 +22,6 @@ from agpt.evaluation import Evaluation, evaluate_with
 from agpt.model import Model, named_views
 from agpt.token_text import TRAIN, VALIDATION, require_same_vocabulary, text_of_split
 from agpt.train_config import TrainConfig
-
-CORPUS_HAS_NO_HASH = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,7 +162,7 @@ class Trainer:
             config=self.config,
             total_steps=self.total_steps,
             step=self.step_count,
-            index_hash=_hash_of(self.data),
+            data_identity=self._data_identity,
             best_loss=self.best_loss,
             moments=self._moments(),
         )
@@ -190,7 +190,7 @@ class Trainer:
             )
         model = Model.from_checkpoint(checkpoint)
         require_same_vocabulary(model.vocabulary, data.vocabulary, model.config.vocab_size)
-        if state.index_hash != _hash_of(data):
+        if state.data_identity != _identity_of(data, state.config.mode):
             raise ArgumentError(
                 f"checkpoint {path} was trained on other data: resume with the index that the "
                 "run began with"
@@ -209,6 +209,10 @@ class Trainer:
         for name, view in self._moments().items():
             view[...] = state.moments[name]
         self.best_loss = state.best_loss
+
+    @functools.cached_property
+    def _data_identity(self) -> str:
+        return _identity_of(self.data, self.config.mode)
 
     def _moments(self) -> Tensors:
         """Views of the optimizer's state by moment and parameter."""
@@ -273,6 +277,11 @@ def _trie_source(model: Model, data: TrieIndex | Corpus, config: TrainConfig) ->
     )
 
 
-def _hash_of(data: TrieIndex | Corpus) -> str:
-    """What tells data of one run from others; corpora have none, their vocabulary is checked."""
-    return str(data.hash) if isinstance(data, TrieIndex) else CORPUS_HAS_NO_HASH
+def _identity_of(data: TrieIndex | Corpus, mode: str) -> str:
+    """What tells the data of one run from others: the training text, and for a trie its shape."""
+    if isinstance(data, Corpus):
+        return hashlib.sha256(np.ascontiguousarray(data.tokens)).hexdigest()
+    if mode == "window":
+        return str(data.hash)
+    shape = (data.depth, data.n_nodes, data.n_positions, data.total_mass)
+    return "-".join(str(part) for part in (data.hash, *shape))

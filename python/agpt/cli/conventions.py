@@ -5,7 +5,7 @@ import math
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any, TypeVar
 
 import click
@@ -123,6 +123,14 @@ def _set_memory_cap(context: click.Context, parameter: click.Parameter, value: f
 
 def _set_debug(context: click.Context, parameter: click.Parameter, value: bool) -> None:
     context.meta[DEBUG_KEY] = value
+
+
+def refuse_given(context: click.Context, names: Container[str], reason: str) -> None:
+    """Refuses options that the user gave although they cannot do anything."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if (parameter.name or "") in names and source is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{parameter.opts[0]} {reason}", context)
 
 
 def emit(as_json: bool, values: Mapping[str, Any], text: str) -> None:

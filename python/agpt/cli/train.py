@@ -9,7 +9,7 @@ import click
 from agpt import Model, ModelConfig, NonFiniteError, TrainConfig, Trainer, TrieIndex
 from agpt.checkpoint import DTYPES, read_checkpoint
 from agpt.cli.config_options import config_options, given
-from agpt.cli.conventions import Command, CommandFailure, common_options, emit
+from agpt.cli.conventions import Command, CommandFailure, common_options, emit, refuse_given
 from agpt.cli.data_options import INPUT_FILE, build_index, index_options, is_index, open_index
 from agpt.cli.progress import StepProgress
 from agpt.files import require_writable
@@ -91,6 +91,8 @@ def command(
         for name, value in options.items()
         if not name.startswith((MODEL_PREFIX, TRAIN_PREFIX))
     }
+    if is_index(data):
+        refuse_given(context, data_options, f"has no effect: {data} is an index already")
     out = (resume or data.with_suffix(MODEL_SUFFIX)) if out is None else out
     require_writable(out)
     if resume is None:
@@ -99,7 +101,9 @@ def command(
         model = _new_model(index, config, preset, model_settings, dtype)
         trainer = Trainer(model, index, config, backend)
     else:
-        _refuse_settings(context)
+        names = [name for name in options if name.startswith((MODEL_PREFIX, TRAIN_PREFIX))]
+        reason = "cannot be changed with --resume: the checkpoint has it"
+        refuse_given(context, [*names, "preset", "dtype"], reason)
         saved = read_checkpoint(resume)
         config = TrainConfig() if saved.training is None else saved.training.config
         index = _index_of(data, config, saved.model_config.context, data_options)
@@ -143,19 +147,6 @@ def _new_model(
         settings["context"] = config.context
     model_config = ModelConfig.preset(preset, index.vocab_size, **settings)
     return Model(model_config, config.seed, dtype, vocabulary=index.vocabulary)
-
-
-def _refuse_settings(context: click.Context) -> None:
-    """A resumed run keeps its settings; changing them would make it another run."""
-    for parameter in context.command.params:
-        name = parameter.name or ""
-        source = context.get_parameter_source(name)
-        is_setting = name.startswith((MODEL_PREFIX, TRAIN_PREFIX)) or name in ("preset", "dtype")
-        if is_setting and source is click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError(
-                f"{parameter.opts[0]} cannot be changed with --resume: the checkpoint has it",
-                context,
-            )
 
 
 def _run(context: click.Context, trainer: Trainer, options: RunOptions) -> RunResult:

@@ -1,0 +1,69 @@
+"""agpt.train_config: defaults that depend on others, what is refused, what the engine gets."""
+
+import os
+
+import pytest
+from agpt import ArgumentError, TrainConfig
+from agpt.train_config import resolved_threads
+
+
+def test_a_dictionary_gives_the_same_configuration_back() -> None:
+    config = TrainConfig(mode="window", steps=3, lr=1, weight_decay=0.2)
+    assert TrainConfig.from_dict(config.to_dict()) == config
+    assert isinstance(config.lr, float)
+
+
+def test_the_length_of_a_run_is_steps_or_epochs_or_one_pass() -> None:
+    assert TrainConfig().total_steps(7) == 7
+    assert TrainConfig(steps=3).total_steps(7) == 3
+    assert TrainConfig(epochs=2.5).total_steps(7) == 18
+    assert TrainConfig(epochs=0.01).total_steps(7) == 1
+
+
+def test_adamw_is_adam_with_weight_decay() -> None:
+    options = TrainConfig(optimizer="adamw").engine_options(10)
+    assert (options.optimizer, options.weight_decay) == ("adam", 0.1)
+    assert TrainConfig(optimizer="adam").engine_options(10).weight_decay == 0
+    assert TrainConfig(optimizer="sgd", weight_decay=0.3).engine_options(10).weight_decay == 0.3
+
+
+def test_warm_up_is_a_twentieth_of_the_run_unless_given() -> None:
+    options = TrainConfig(schedule="warmup-cosine").engine_options(100)
+    assert (options.schedule, options.warmup_steps, options.total_steps) == ("cosine", 5, 100)
+    assert TrainConfig(schedule="cosine").engine_options(100).warmup_steps == 0
+    assert TrainConfig(schedule="linear", warmup_steps=9).engine_options(100).warmup_steps == 9
+
+
+def test_no_threads_means_every_core_of_the_process() -> None:
+    assert resolved_threads(0) == len(os.sched_getaffinity(0))
+    assert resolved_threads(3) == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"mode": "windows"}, "mode 'windows' is unknown: choose from trie, window"),
+        ({"unit": "leaf"}, "choose from positions, pass, root-child, bigram, ngram"),
+        ({"positions_per_step": 0}, "positions_per_step is 0, but must be at least 1"),
+        ({"ngram": 9}, "ngram is 9, but must be from 1 to 8"),
+        ({"lr": "fast"}, "lr is 'fast', but must be a number"),
+        ({"lr": 0.0}, "lr is 0.0, but must be above 0"),
+        ({"beta1": 1.0}, "beta1 is 1.0, but must be at least 0 and below 1"),
+        ({"steps": 0}, "steps is 0"),
+        ({"steps": 1, "epochs": 1}, "steps and epochs are both given"),
+        ({"epochs": 0}, "epochs is 0.0, but must be above 0"),
+        ({"optimizer": "adam", "weight_decay": 0.1}, "choose optimizer adamw"),
+        ({"seed": -1}, "seed is -1"),
+        ({"min_lr_ratio": 2}, "min_lr_ratio is 2.0, but must be from 0 to 1"),
+        ({"clip_norm": -1}, "clip_norm"),
+        ({"threads": -2}, "threads"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(settings: dict, message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        TrainConfig(**settings)
+
+
+def test_unknown_settings_are_refused() -> None:
+    with pytest.raises(ArgumentError, match="TrainConfig has no setting 'dropout'"):
+        TrainConfig.from_dict({"dropout": 0.1})
