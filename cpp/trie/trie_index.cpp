@@ -43,10 +43,11 @@ Vocabulary vocabulary_of(const IndexHeader& header, const IndexColumns& columns)
 
 }  // namespace
 
-TrieIndex TrieIndex::open(const std::string& path) {
+TrieIndex TrieIndex::open(const std::string& path) { return read(ByteImage::map_file(path), "'" + path + "'"); }
+
+TrieIndex TrieIndex::read(ByteImage image, const std::string& name) {
   constexpr uint64_t kReadAtOnce = uint64_t{64} << 20;
-  const std::string name = "'" + path + "'";
-  TrieIndex index(ByteImage::map_file(path), name);
+  TrieIndex index(std::move(image), name);
   if (index.header_.file_bytes <= kReadAtOnce && content_checksum(index.bytes()) != index.header_.content_checksum)
     throw FormatError(name + " is damaged: the checksum of its content is wrong; build it again with agpt-build");
   return index;

@@ -32,7 +32,9 @@ class TrieIndex {
   /// Maps an index file. Throws FormatError for a file that is foreign, truncated, incomplete, damaged or of another version. The
   /// bytes behind the header of a file larger than 64 MiB are not read here: verify_trie_index() checks them.
   static TrieIndex open(const std::string& path);
-  /// Takes the bytes of a file; `name` says in errors where they are from.
+  /// The same for the bytes of a file; `name` says in errors where they are from.
+  static TrieIndex read(ByteImage image, const std::string& name);
+  /// Takes bytes that were just built: the checksum of their content is not looked at.
   TrieIndex(ByteImage image, const std::string& name);
   /// Writes the file under a temporary name beside `path`, and renames it when it is safe on disk. Throws FormatError.
   void save(const std::string& path) const;

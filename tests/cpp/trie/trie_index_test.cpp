@@ -7,10 +7,8 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 
 #include "cpp/base/error.h"
-#include "cpp/base/file_writer.h"
 #include "cpp/base/random.h"
 #include "cpp/corpus/token_hash.h"
 #include "cpp/trie/index_builder.h"
@@ -315,46 +313,53 @@ TEST_CASE("a saved index opens with the same bytes and nothing else is left behi
   CHECK(opened.token_hash() == token_hash(opened.tokens()));
 }
 
+TrieIndex read(const std::string& bytes) {
+  ByteImage image = ByteImage::allocate(bytes.size(), "the test");
+  std::memcpy(image.writable().data(), bytes.data(), bytes.size());
+  return TrieIndex::read(std::move(image), "the index");
+}
+
+std::string small_index() {
+  const TrieIndex index = build_trie_index(Corpus::from_text("abracadabra", VocabularyKind::characters), {.depth = 4}, 1);
+  return {reinterpret_cast<const char*>(index.bytes().data()), index.bytes().size()};
+}
+
 TEST_CASE("a file that is truncated anywhere is refused") {
   const TemporaryFile file{temporary_path("truncated.idx")};
-  build_trie_index(Corpus::from_text("abracadabra", VocabularyKind::characters), {.depth = 4}, 1).save(file.path);
-  const std::string whole = read_file(file.path);
-  for (size_t size = 0; size < whole.size(); ++size) {
+  const std::string whole = small_index();
+  CHECK_NOTHROW(read(whole));
+  CHECK_THROWS_AS(read(whole + '\0'), FormatError);
+  for (size_t size = 1; size < whole.size(); ++size) CHECK_THROWS_AS(read(whole.substr(0, size)), FormatError);
+  for (const size_t size : {size_t{0}, size_t{1}, size_t{100}, sizeof(IndexHeader), whole.size() - 1}) {
     write_file(file.path, whole.substr(0, size));
     CHECK_THROWS_AS(TrieIndex::open(file.path), FormatError);
   }
-  write_file(file.path, whole + '\0');
-  CHECK_THROWS_AS(TrieIndex::open(file.path), FormatError);
 }
 
 TEST_CASE("a file with any one byte changed is refused") {
-  const TemporaryFile file{temporary_path("flipped.idx")};
-  build_trie_index(Corpus::from_text("abracadabra", VocabularyKind::characters), {.depth = 4}, 1).save(file.path);
-  const std::string whole = read_file(file.path);
+  const std::string whole = small_index();
   for (size_t i = 0; i < whole.size(); ++i)
     for (const int change : {1, 128, 255}) {
       std::string damaged = whole;
       damaged[i] = static_cast<char>(damaged[i] ^ change);
-      write_file(file.path, damaged);
-      CHECK_THROWS_AS(TrieIndex::open(file.path), FormatError);
+      CHECK_THROWS_AS(read(damaged), FormatError);
     }
 }
 
 // Even a header whose checksum is right is believed only as far as it fits the file.
 TEST_CASE("a header with any number made large is refused or harmless") {
-  const TrieIndex index = build_trie_index(Corpus::from_text("abracadabra", VocabularyKind::characters), {.depth = 4}, 1);
-  const std::span<const std::byte> image = index.bytes();
+  const std::string whole = small_index();
   Random random(5);
   for (size_t at = 8; at + 8 < sizeof(IndexHeader); at += 4)
     for (const uint64_t value : {uint64_t{0}, uint64_t{0xFFFFFFFF}, ~uint64_t{0}, uint64_t{1} << 33, random.next_bits()}) {
-      std::vector<std::byte> damaged(image.begin(), image.end());
+      std::string damaged = whole;
       std::memcpy(damaged.data() + at, &value, at % 8 == 0 ? 8 : 4);
       IndexHeader header;
       std::memcpy(&header, damaged.data(), sizeof header);
       header.header_checksum = header_checksum(header);
       std::memcpy(damaged.data(), &header, sizeof header);
       try {
-        index_columns(read_index_header(damaged, "the index"), damaged);
+        read(damaged);
       } catch (const FormatError&) {
       }
     }
@@ -365,8 +370,7 @@ TEST_CASE("errors of open say what is wrong with the file") {
   CHECK_THROWS_WITH_AS(TrieIndex::open(file.path), doctest::Contains("No such file"), FormatError);
   write_file(file.path, "not an index, but long enough to be taken for one");
   CHECK_THROWS_WITH_AS(TrieIndex::open(file.path), doctest::Contains("is not an agpt index"), FormatError);
-  build_trie_index(Corpus::from_text("abracadabra", VocabularyKind::characters), {.depth = 4}, 1).save(file.path);
-  const std::string whole = read_file(file.path);
+  const std::string whole = small_index();
   std::string changed = whole;
   changed.replace(0, 8, kIncompleteMagic, 8);
   write_file(file.path, changed);
