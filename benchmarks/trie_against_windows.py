@@ -65,7 +65,7 @@ def main() -> None:
             for weight in arguments.mass_weight.split(",")
         }  # fmt: skip
         variants["windows"] = {
-            "mode": "window", "context": depth, "windows": arguments.positions_per_step // depth,
+            "mode": "window", "context": depth, "windows_per_step": arguments.positions_per_step // depth,
         }  # fmt: skip
         for name, variant in variants.items():
             results = []

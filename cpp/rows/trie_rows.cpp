@@ -63,11 +63,13 @@ Index shallowest_cut(const TrieIndex& index, Index row, Index slack) {
   TrieEdge edge;
   Index best = row;
   int best_depth = std::numeric_limits<int>::max();
-  while (walk.next(edge) && edge.first_row <= row)
-    if (edge.first_row >= least && edge.parent_depth <= best_depth) {
-      best = edge.first_row;
-      best_depth = edge.parent_depth;
-    }
+  while (walk.next(edge) && edge.first_row <= row) {
+    const Index candidate = std::max(least, edge.first_row);  // depth only grows along an edge
+    const int depth = edge.parent_depth + static_cast<int>(candidate - edge.first_row);
+    if (depth > best_depth) continue;
+    best = candidate;
+    best_depth = depth;
+  }
   return best;
 }
 

@@ -11,8 +11,8 @@ namespace agpt {
 /// Appends the ghost rows of `begin` and the rows [begin, end) of the index to the batch.
 void append_trie_rows(const TrieIndex& index, Index begin, Index end, const Weighting& weighting, RowBatch& batch);
 
-/// The best row to end a batch at, among the `slack` rows up to and including `row`: the edge start of least depth, because a
-/// batch that begins there needs the fewest ghost rows. Returns `row` itself if no edge starts there.
+/// The best row to end a batch at, among `row` and the `slack` rows before it: the last of least depth, because the batch that
+/// begins there needs the fewest ghost rows.
 Index shallowest_cut(const TrieIndex& index, Index row, Index slack);
 
 /// Sum of the weights of all positions.

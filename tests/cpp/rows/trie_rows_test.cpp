@@ -1,0 +1,163 @@
+#include "cpp/rows/trie_rows.h"
+
+#include <doctest/doctest.h>
+
+#include <map>
+
+#include "cpp/base/random.h"
+#include "cpp/train/step_source.h"
+#include "cpp/trie/index_builder.h"
+
+namespace agpt {
+namespace {
+
+using Path = std::vector<int32_t>;
+using Targets = std::map<int32_t, double>;
+
+Corpus random_corpus(Random& random, Index n, uint64_t vocabulary) {
+  std::vector<uint32_t> ids;
+  for (Index i = 0; i < n; ++i) {
+    const bool repeat = ids.size() > 5 && random.below(3) == 0;
+    ids.push_back(repeat ? ids[ids.size() - 4] : static_cast<uint32_t>(random.below(vocabulary)));
+  }
+  return Corpus::from_tokens<uint32_t>(ids, static_cast<Index>(vocabulary));
+}
+
+TrieIndex build(const Corpus& corpus, int depth) {
+  IndexOptions options;
+  options.depth = depth;
+  return build_trie_index(corpus, options, 1);
+}
+
+/// Every context of 1 .. depth tokens with the counts of what follows it.
+std::map<Path, Targets> all_contexts(const Corpus& corpus, int depth) {
+  std::map<Path, Targets> contexts;
+  const TokenView tokens = corpus.tokens();
+  for (Index i = 0; i < tokens.size(); ++i) {
+    Path path;
+    for (Index k = i; k + 1 < tokens.size() && k - i < depth; ++k) {
+      path.push_back(static_cast<int32_t>(tokens[k]));
+      contexts[path][static_cast<int32_t>(tokens[k + 1])] += 1;
+    }
+  }
+  return contexts;
+}
+
+/// The batch's rows by path, found through the parents; checks that parents are sound and that ghosts have no targets.
+void collect(const RowBatch& batch, std::map<Path, Targets>& rows) {
+  std::vector<Path> path_of;
+  for (Index r = 0; r < batch.n_rows(); ++r) {
+    const auto row = static_cast<size_t>(r);
+    const int32_t parent = batch.parent[row];
+    CHECK(parent < r);
+    Path path = parent < 0 ? Path() : path_of[static_cast<size_t>(parent)];
+    path.push_back(batch.token[row]);
+    CHECK(static_cast<size_t>(batch.position[row]) + 1 == path.size());
+    Targets targets;
+    for (int32_t e = batch.target_begin[row]; e < batch.target_begin[row + 1]; ++e)
+      targets[batch.target_token[static_cast<size_t>(e)]] += batch.target_weight[static_cast<size_t>(e)];
+    if (!targets.empty()) CHECK(rows.emplace(path, targets).second);  // each row is somebody's exactly once
+    path_of.push_back(path);
+  }
+}
+
+TEST_CASE("any cut of the pre-order into ranges gives every context once, with its ancestors as ghosts and its counts as targets") {
+  Random random(1);
+  for (int round = 0; round < 300; ++round) {
+    const Corpus corpus = random_corpus(random, 2 + static_cast<Index>(random.below(120)), 1 + random.below(5));
+    const int depth = 1 + static_cast<int>(random.below(12));
+    const TrieIndex index = build(corpus, depth);
+    std::map<Path, Targets> rows;
+    for (Index begin = 0; begin < index.n_positions();) {
+      const Index end = std::min(index.n_positions(), begin + 1 + static_cast<Index>(random.below(40)));
+      RowBatch batch;
+      append_trie_rows(index, begin, end, {}, batch);
+      CHECK(batch.n_positions == end - begin);
+      CHECK(batch.n_rows() - batch.n_positions == batch.n_leading_ghosts);
+      CHECK(batch.n_leading_ghosts < depth);
+      collect(batch, rows);
+      begin = end;
+    }
+    CHECK(rows == all_contexts(corpus, depth));
+  }
+}
+
+TEST_CASE("the steps of a pass give every context once, whatever the unit, the order and the size of a batch") {
+  Random random(2);
+  for (int round = 0; round < 60; ++round) {
+    const Corpus corpus = random_corpus(random, 2 + static_cast<Index>(random.below(200)), 1 + random.below(5));
+    const int depth = 1 + static_cast<int>(random.below(10));
+    const TrieIndex index = build(corpus, depth);
+    const std::map<Path, Targets> expected = all_contexts(corpus, depth);
+    for (const auto unit : {TrieStepConfig::Unit::whole, TrieStepConfig::Unit::ngram, TrieStepConfig::Unit::positions})
+      for (const StepOrder order : {StepOrder::fixed, StepOrder::shuffled}) {
+        TrieStepConfig config;
+        config.unit = unit;
+        config.order = order;
+        config.ngram = 1 + static_cast<int>(random.below(static_cast<uint64_t>(depth) + 1));
+        config.positions = 1 + static_cast<Index>(random.below(100));
+        config.batch_rows = 1 + static_cast<Index>(random.below(50));
+        const auto source = make_trie_source(index, config);
+        CHECK(source->pass_positions() == index.n_positions());
+        const Index pass = static_cast<Index>(random.below(3));
+        std::map<Path, Targets> rows;
+        for (Index step = 0; step < source->steps_per_pass(); ++step) {
+          const StepWork work = source->work(pass * source->steps_per_pass() + step);
+          for (Index b = 0; b < work.n_batches; ++b) {
+            RowBatch batch;
+            work.build(b, batch);
+            collect(batch, rows);
+          }
+        }
+        CHECK(rows == expected);
+      }
+  }
+}
+
+TEST_CASE("a partition by n-grams never puts two paths of n tokens into one step") {
+  Random random(3);
+  const Corpus corpus = random_corpus(random, 300, 4);
+  const TrieIndex index = build(corpus, 9);
+  for (const int ngram : {1, 2, 3}) {
+    TrieStepConfig config;
+    config.unit = TrieStepConfig::Unit::ngram;
+    config.ngram = ngram;
+    const auto source = make_trie_source(index, config);
+    Index n_paths = 0;
+    for (const auto& [path, targets] : all_contexts(corpus, 9)) n_paths += static_cast<int>(path.size()) == ngram;
+    CHECK(source->steps_per_pass() == n_paths);
+    for (Index step = 0; step < source->steps_per_pass(); ++step) {
+      const StepWork work = source->work(step);
+      std::map<Path, Targets> rows;
+      for (Index b = 0; b < work.n_batches; ++b) {
+        RowBatch batch;
+        work.build(b, batch);
+        collect(batch, rows);
+      }
+      std::map<Path, int> heads;
+      for (const auto& [path, targets] : rows)
+        if (static_cast<int>(path.size()) >= ngram) ++heads[Path(path.begin(), path.begin() + ngram)];
+      CHECK(heads.size() == 1);
+    }
+  }
+}
+
+TEST_CASE("a batch begins where few ghost rows are needed") {
+  Random random(4);
+  const TrieIndex index = build(random_corpus(random, 2000, 5), 30);
+  Index ghosts_at_cuts = 0, ghosts_anywhere = 0;
+  for (Index row = 64; row < index.n_positions(); row += 64) {
+    const Index cut = shallowest_cut(index, row, 32);
+    CHECK(cut <= row);
+    CHECK(cut >= row - 32);
+    for (const auto& [begin, sum] : {std::pair{cut, &ghosts_at_cuts}, std::pair{row, &ghosts_anywhere}}) {
+      RowBatch batch;
+      append_trie_rows(index, begin, begin + 1, {}, batch);
+      *sum += batch.n_leading_ghosts;
+    }
+  }
+  CHECK(ghosts_at_cuts * 2 < ghosts_anywhere);
+}
+
+}  // namespace
+}  // namespace agpt
