@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from agpt.evaluation import Evaluation
+from agpt.evaluation import Evaluation, resolved_window
 from agpt.stop_signals import StopRequested, StopSignals
 from agpt.token_text import VALIDATION
 from agpt.trainer import StepReport, Trainer
@@ -74,6 +74,7 @@ class TrainingRun:
         on_evaluation: Callable[[str], None] | None = None,
     ) -> None:
         """Prepares a run from where the trainer stands."""
+        resolved_window(trainer.model, options.eval_context, None)  # refuses it before the work
         self._trainer = trainer
         self._options = options
         self._on_step = on_step

@@ -101,19 +101,19 @@ def test_another_version_is_refused(saved: Path) -> None:
 
 
 def change_shape(document: dict[str, Any], tensors: dict[str, Any]) -> None:
-    tensors["embedding"] = tensors["embedding"][:-1]
+    tensors["embedding.weight"] = tensors["embedding.weight"][:-1]
 
 
 def change_dtype(document: dict[str, Any], tensors: dict[str, Any]) -> None:
-    tensors["embedding"] = tensors["embedding"].astype(np.float64)
+    tensors["embedding.weight"] = tensors["embedding.weight"].astype(np.float64)
 
 
 def drop_tensor(document: dict[str, Any], tensors: dict[str, Any]) -> None:
-    del tensors["embedding"]
+    del tensors["embedding.weight"]
 
 
 def drop_moment(document: dict[str, Any], tensors: dict[str, Any]) -> None:
-    del tensors["optimizer.v.embedding"]
+    del tensors["optimizer.v.embedding.weight"]
 
 
 def add_tensor(document: dict[str, Any], tensors: dict[str, Any]) -> None:

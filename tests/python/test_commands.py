@@ -69,8 +69,8 @@ def test_build_writes_an_index_and_says_what_is_in_it(
 def test_every_option_of_build_changes_the_index(
     corpus_file: Path, run_json: RunJson, options: list[str]
 ) -> None:
-    plain = run_json(build, corpus_file, "--depth", "5")
-    changed = run_json(build, corpus_file, "--depth", "5", *options)
+    plain = run_json(build, corpus_file, "--depth", "12")
+    changed = run_json(build, corpus_file, "--depth", "12", *options)
     compared = ("n_positions", "n_entries", "vocab_size", "hash", "total_mass")
     assert [plain[name] for name in compared] != [changed[name] for name in compared]
 

@@ -133,7 +133,7 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_checkpoint(
     def spoil(report: StepReport) -> None:
         if report.step == 6:
             trainer.save_checkpoint(out)
-            trainer.model.parameters()["embedding"][...] = np.nan
+            trainer.model.parameters()["embedding.weight"][...] = np.nan
 
     with pytest.raises(NonFiniteError):
         TrainingRun(trainer, RunOptions(out, eval_every=0), on_step=spoil).run()
@@ -150,7 +150,8 @@ def test_a_resumed_log_drops_the_steps_that_are_made_again(
             trainer.save_checkpoint(out.with_name("middle.safetensors"))
 
     TrainingRun(trainer, RunOptions(out), on_step=save).run()
-    log_path_of(out).open("a").write('{"event": "step", "st')  # as a kill leaves it
+    with log_path_of(out).open("a") as log:
+        log.write('{"event": "step", "st')  # as a kill leaves it
     TrainingRun(Trainer.resume(out.with_name("middle.safetensors"), index), RunOptions(out)).run()
     steps = [entry["step"] for entry in log_of(out) if entry["event"] == "step"]
     assert steps == list(range(1, 11))

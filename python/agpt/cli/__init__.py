@@ -4,6 +4,7 @@ import importlib
 
 import click
 
+from agpt import __version__
 from agpt.cli.conventions import ConventionalMain
 
 VERBS = ("demo", "build", "train", "perplexity", "generate", "info")
@@ -22,11 +23,12 @@ class _VerbGroup(ConventionalMain, click.Group):
 
 
 @click.group(
+    "agpt",
     cls=_VerbGroup,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.version_option(package_name="agpt-engine")
+@click.version_option(__version__)
 @click.pass_context
 def main(context: click.Context) -> None:
     """Trains small transformers exactly on the prefix trie of a corpus."""

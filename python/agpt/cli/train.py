@@ -151,16 +151,16 @@ def _new_model(
 
 def _run(context: click.Context, trainer: Trainer, options: RunOptions) -> RunResult:
     with StepProgress("training", trainer.total_steps, trainer.step_count) as progress:
+        run = TrainingRun(trainer, options, on_step=progress.step, on_evaluation=progress.say)
         progress.say(
             f"{trainer.model.n_parameters:,} parameters, {trainer.backend_description}, "
             f"{trainer.pass_positions:,} positions a pass, {trainer.total_steps} steps, "
             f"mode {trainer.config.mode}"
         )
-        run = TrainingRun(trainer, options, on_step=progress.step, on_evaluation=progress.say)
         try:
             return run.run()
         except NonFiniteError as error:
-            kept = f"{options.out} holds the last good state" if run.has_written else "none written"
+            kept = "the last good checkpoint stays" if run.has_written else "nothing was written"
             raise CommandFailure(context, f"{error} ({kept})") from error
 
 
