@@ -29,6 +29,7 @@ struct Simd<float> {
   typedef float Vector __attribute__((vector_size(AGPT_VECTOR_BYTES), may_alias));
   typedef float Unaligned __attribute__((vector_size(AGPT_VECTOR_BYTES), may_alias, aligned(4)));
   typedef int32_t Mask __attribute__((vector_size(AGPT_VECTOR_BYTES), may_alias));
+  typedef uint32_t Bits __attribute__((vector_size(AGPT_VECTOR_BYTES), may_alias));
   typedef int32_t Integer;
 };
 
@@ -108,7 +109,7 @@ inline Mask<Real> lanes_below(Index count) {
 }
 
 // e^x for x <= 0 as 2^y: y = n + f with |f| <= 1/2, a degree-6 polynomial for 2^f (relative error about 1e-7), n added to the
-// exponent. Below 2^-126 the result is 2^-126.
+// exponent (as unsigned bits: the sum passes 2^31). Below 2^-126 the result is 2^-126.
 inline Vector<float> exponential(Vector<float> x) {
   constexpr float kLog2E = 1.44269504f;
   x = larger<float>(x * kLog2E, broadcast<float>(-126.f));
@@ -121,7 +122,8 @@ inline Vector<float> exponential(Vector<float> x) {
   p = p * f + 2.4022651e-1f;
   p = p * f + 6.9314718e-1f;
   p = p * f + 1.f;
-  return reinterpret_cast<Vector<float>>(reinterpret_cast<Mask<float>>(p) + (reinterpret_cast<Mask<float>>(shifted) << 23));
+  using Bits = Simd<float>::Bits;
+  return reinterpret_cast<Vector<float>>(reinterpret_cast<Bits>(p) + (reinterpret_cast<Bits>(shifted) << 23));
 }
 inline Vector<double> exponential(Vector<double> x) {
   for (int i = 0; i < kLanes<double>; ++i) x[i] = std::exp(x[i]);
