@@ -1,0 +1,3 @@
+// The implementation of doctest and the main() of every C++ test program.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
