@@ -1,0 +1,42 @@
+#include "python/src/arrays.h"
+
+#include "cpp/base/error.h"
+
+nb::object array_of(agpt::TokenView tokens, nb::handle owner) {
+  return tokens.visit([&]<class Id>(std::span<const Id> ids) {
+    return nb::cast(nb::ndarray<nb::numpy, const Id, nb::ndim<1>>(ids.data(), {ids.size()}, owner));
+  });
+}
+
+nb::ndarray<nb::ro, nb::ndim<1>, nb::c_contig> integer_array(nb::handle sequence) {
+  const nb::object numpy = nb::module_::import_("numpy");
+  nb::object array = numpy.attr("ascontiguousarray")(sequence);
+  if (nb::cast<size_t>(array.attr("size")) == 0) array = numpy.attr("zeros")(0, "uint32");
+  const auto kind = nb::cast<std::string_view>(array.attr("dtype").attr("kind"));
+  AGPT_REQUIRE(nb::cast<int>(array.attr("ndim")) == 1 && (kind == "i" || kind == "u"),
+               "tokens must be a one-dimensional array of integers, not of " +
+                   nb::cast<std::string>(nb::str(array.attr("dtype"))) + " with " +
+                   nb::cast<std::string>(nb::str(array.attr("ndim"))) + " dimensions");
+  return nb::cast<nb::ndarray<nb::ro, nb::ndim<1>, nb::c_contig>>(array);
+}
+
+std::vector<agpt::Token> tokens_of(nb::handle sequence) {
+  return visit_integers(integer_array(sequence), [](auto ids) {
+    std::vector<agpt::Token> tokens;
+    tokens.reserve(ids.size());
+    for (const auto id : ids) {
+      AGPT_REQUIRE(std::cmp_greater_equal(id, 0) && std::cmp_less(id, int64_t{1} << 31),
+                   "the token id " + std::to_string(id) + " is out of range: ids are from 0 to 2^31 - 1");
+      tokens.push_back(static_cast<agpt::Token>(id));
+    }
+    return tokens;
+  });
+}
+
+std::string_view utf8_of(nb::handle text) {
+  Py_ssize_t size = 0;
+  const char* const data = PyUnicode_AsUTF8AndSize(text.ptr(), &size);
+  if (data != nullptr) return {data, static_cast<size_t>(size)};
+  PyErr_Clear();
+  throw agpt::FormatError("the text has a lone surrogate, which is no character: decode its bytes with the right encoding");
+}

@@ -1,0 +1,107 @@
+// Bindings of cpp/corpus: vocabularies and encoded texts.
+#include "cpp/corpus/corpus.h"
+
+#include <nanobind/stl/filesystem.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+
+#include "cpp/base/error.h"
+#include "python/src/arrays.h"
+#include "python/src/bindings.h"
+
+using namespace nb::literals;
+
+namespace {
+
+using agpt::Corpus;
+using agpt::Index;
+using agpt::Vocabulary;
+
+nb::object encode(const Vocabulary& vocabulary, const nb::str& text) { return array_of(vocabulary.encode(utf8_of(text))); }
+
+nb::object decode(const Vocabulary& vocabulary, nb::handle tokens) {
+  const std::string text = vocabulary.decode(tokens_of(tokens));
+  // Bytes that a model made up need not be UTF-8.
+  return nb::steal(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
+}
+
+Corpus from_file(const std::filesystem::path& path, const std::string& tokenizer, bool documents) {
+  const agpt::VocabularyKind kind = agpt::parse_vocabulary_kind(tokenizer);
+  nb::gil_scoped_release release;
+  return Corpus::from_file(path.string(), kind, documents);
+}
+
+Corpus from_text(const nb::str& text, const std::string& tokenizer) {
+  return Corpus::from_text(utf8_of(text), agpt::parse_vocabulary_kind(tokenizer));
+}
+
+Corpus from_tokens(nb::handle tokens, std::optional<Index> vocab_size) {
+  return visit_integers(integer_array(tokens), [&](auto ids) { return Corpus::from_tokens(ids, vocab_size); });
+}
+
+Corpus from_documents(const nb::sequence& documents, const std::string& tokenizer, std::optional<Index> vocab_size) {
+  const agpt::VocabularyKind kind = agpt::parse_vocabulary_kind(tokenizer);
+  std::vector<nb::object> kept;  // they own the texts
+  size_t n_texts = 0;
+  for (nb::handle document : documents) {
+    kept.push_back(nb::borrow(document));
+    n_texts += nb::isinstance<nb::str>(document);
+  }
+  AGPT_REQUIRE(n_texts == 0 || n_texts == kept.size(), "documents must be either all text or all tokens");
+  if (n_texts > 0) {
+    AGPT_REQUIRE(!vocab_size, "vocab_size is for documents of tokens: the vocabulary of texts is found in them");
+    std::vector<std::string_view> texts;
+    for (const nb::object& document : kept) texts.push_back(utf8_of(document));
+    return Corpus::from_documents(texts, kind);
+  }
+  std::vector<std::vector<agpt::Token>> ids;
+  for (const nb::object& document : kept) ids.push_back(tokens_of(document));
+  return Corpus::from_token_documents(ids, vocab_size);
+}
+
+void bind_vocabulary(nb::module_& m) {
+  nb::class_<Vocabulary>(m, "Vocabulary", "What the token ids of a text stand for.")
+      .def_static(
+          "from_parts",
+          [](const std::string& kind, const nb::str& characters, Index size, std::optional<agpt::Token> boundary) {
+            return Vocabulary::from_parts(agpt::parse_vocabulary_kind(kind), utf8_of(characters), size, boundary);
+          },
+          "kind"_a, "characters"_a, "size"_a, "boundary"_a.none(), "The vocabulary that had these attributes.")
+      .def_prop_ro("kind", [](const Vocabulary& self) { return agpt::to_string(self.kind()); }, "'char', 'byte' or 'tokens'.")
+      .def_prop_ro("characters", &Vocabulary::characters, "The characters in id order; empty for other kinds.")
+      .def_prop_ro("size", &Vocabulary::size, "Number of ids, the boundary included.")
+      .def_prop_ro("boundary", &Vocabulary::boundary, "The id that begins and ends documents, or None.")
+      .def("encode", &encode, "text"_a, "The ids of a text. ArgumentError names a character that is not in the vocabulary.")
+      .def("decode", &decode, "tokens"_a, "The text of ids; boundaries vanish.")
+      .def("__eq__", [](const Vocabulary& self, const Vocabulary& other) { return self == other; }, nb::is_operator())
+      .def("__repr__", [](const Vocabulary& self) {
+        return "Vocabulary(kind='" + agpt::to_string(self.kind()) + "', size=" + std::to_string(self.size()) + ")";
+      });
+}
+
+}  // namespace
+
+void bind_corpus(nb::module_& m) {
+  bind_vocabulary(m);
+  nb::class_<Corpus>(m, "Corpus", "A text as token ids with its vocabulary: one running text, or documents.")
+      .def_static("from_file", &from_file, "path"_a, "tokenizer"_a = "char", "documents"_a = false,
+                  "Reads a text file, as characters ('char') or bytes ('byte'); with documents, each line that is not empty is one.")
+      .def_static("from_text", &from_text, "text"_a, "tokenizer"_a = "char", "A text as characters or as UTF-8 bytes.")
+      .def_static("from_tokens", &from_tokens, "tokens"_a, "vocab_size"_a.none() = nb::none(),
+                  "Ids below vocab_size, by default the largest id + 1.")
+      .def_static("from_documents", &from_documents, "documents"_a, "tokenizer"_a = "char", "vocab_size"_a.none() = nb::none(),
+                  "A list of texts, or of arrays of ids; one more id becomes the boundary that begins and ends each.")
+      .def_prop_ro("tokens", [](nb::handle self) { return array_of(nb::cast<const Corpus&>(self).tokens(), self); },
+                   "The ids, in place and read-only; each document stands between two boundaries.")
+      .def_prop_ro("n_tokens", &Corpus::n_tokens)
+      .def_prop_ro("vocab_size", [](const Corpus& self) { return self.vocabulary().size(); })
+      .def_prop_ro("vocabulary", &Corpus::vocabulary, nb::rv_policy::reference_internal)
+      .def_prop_ro("documents", &Corpus::has_documents, "Whether it is made of documents.")
+      .def("encode", [](const Corpus& self, const nb::str& text) { return encode(self.vocabulary(), text); }, "text"_a)
+      .def("decode", [](const Corpus& self, nb::handle tokens) { return decode(self.vocabulary(), tokens); }, "tokens"_a)
+      .def("__repr__", [](const Corpus& self) {
+        return "Corpus(n_tokens=" + std::to_string(self.n_tokens()) + ", vocab_size=" + std::to_string(self.vocabulary().size()) +
+               (self.has_documents() ? ", documents=True)" : ")");
+      });
+}

@@ -1,0 +1,157 @@
+// Bindings of cpp/trie: building, saving, opening and asking an index.
+#include "cpp/trie/trie_index.h"
+
+#include <nanobind/stl/filesystem.h>
+#include <nanobind/stl/function.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <cstdio>
+
+#include "cpp/trie/index_builder.h"
+#include "cpp/trie/trie_profile.h"
+#include "cpp/trie/trie_verify.h"
+#include "python/src/arrays.h"
+#include "python/src/bindings.h"
+
+using namespace nb::literals;
+
+namespace {
+
+using agpt::Index;
+using agpt::TrieIndex;
+
+TrieIndex build(const agpt::Corpus& corpus, int depth, double val_fraction, uint64_t split_seed, const std::optional<std::string>& starts,
+                const std::string& corpus_end, bool reverse, Index prune_min_mass, int prune_min_depth, int threads,
+                const std::optional<nb::callable>& progress) {
+  agpt::IndexOptions options;
+  options.depth = depth;
+  options.val_fraction = val_fraction;
+  options.split_seed = split_seed;
+  options.starts = agpt::Starts::parse(starts.value_or(corpus.has_documents() ? "documents" : "every"));
+  options.corpus_end = agpt::parse_corpus_end(corpus_end);
+  options.reverse = reverse;
+  options.prune_min_mass = prune_min_mass;
+  options.prune_min_depth = prune_min_depth;
+  const auto report = [&](double fraction) {  // on the thread that called build
+    nb::gil_scoped_acquire acquire;
+    if (PyErr_CheckSignals() != 0) throw nb::python_error();
+    if (progress) (*progress)(fraction);
+  };
+  nb::gil_scoped_release release;
+  return agpt::build_trie_index(corpus, options, threads, report);
+}
+
+TrieIndex open(const std::filesystem::path& path) {
+  nb::gil_scoped_release release;
+  return TrieIndex::open(path.string());
+}
+
+void save(const TrieIndex& index, const std::filesystem::path& path) {
+  nb::gil_scoped_release release;
+  index.save(path.string());
+}
+
+std::string hash_of(const TrieIndex& index) {
+  char digits[17];
+  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(index.token_hash()));
+  return digits;
+}
+
+nb::dict next_counts(const TrieIndex& index, nb::handle tokens) {
+  nb::dict counts;
+  for (const agpt::TokenCount& target : index.next_counts(tokens_of(tokens))) counts[nb::int_(target.token)] = target.count;
+  return counts;
+}
+
+nb::dict profile(const TrieIndex& index) {
+  agpt::TrieProfile figures;
+  {
+    nb::gil_scoped_release release;
+    figures = agpt::profile_trie_index(index);
+  }
+  nb::dict result;
+  result["sharing_ratio"] = figures.sharing_ratio;
+  result["n_leaves"] = figures.n_leaves;
+  result["n_single_leaves"] = figures.n_single_leaves;
+  result["single_leaf_tokens"] = figures.single_leaf_tokens;
+  result["positions"] = array_of(std::move(figures.positions));
+  result["mass"] = array_of(std::move(figures.mass));
+  result["shared_positions"] = array_of(std::move(figures.shared_positions));
+  result["nodes"] = array_of(std::move(figures.nodes));
+  result["edge_tokens"] = array_of(std::move(figures.edge_tokens));
+  result["entries"] = array_of(std::move(figures.entries));
+  result["single_target_nodes"] = array_of(std::move(figures.single_target_nodes));
+  result["node_mass"] = array_of(std::move(figures.node_mass));
+  result["median_node_mass"] = array_of(std::move(figures.median_node_mass));
+  result["largest_node_mass"] = array_of(std::move(figures.largest_node_mass));
+  result["root_token"] = array_of(std::move(figures.root_token));
+  result["root_nodes"] = array_of(std::move(figures.root_nodes));
+  result["root_positions"] = array_of(std::move(figures.root_positions));
+  result["root_mass"] = array_of(std::move(figures.root_mass));
+  return result;
+}
+
+void bind_options(nb::class_<TrieIndex>& index) {
+  index.def_prop_ro("starts", [](const TrieIndex& self) { return self.options().starts.to_string(); }, "The rule for starts.")
+      .def_prop_ro("corpus_end", [](const TrieIndex& self) { return agpt::to_string(self.options().corpus_end); })
+      .def_prop_ro("reverse", [](const TrieIndex& self) { return self.options().reverse; })
+      .def_prop_ro("val_fraction", [](const TrieIndex& self) { return self.options().val_fraction; })
+      .def_prop_ro("split_seed", [](const TrieIndex& self) { return self.options().split_seed; })
+      .def_prop_ro("prune_min_mass", [](const TrieIndex& self) { return self.options().prune_min_mass; })
+      .def_prop_ro("prune_min_depth", [](const TrieIndex& self) { return self.options().prune_min_depth; });
+}
+
+void bind_text(nb::class_<TrieIndex>& index) {
+  index
+      .def_prop_ro("tokens", [](nb::handle self) { return array_of(nb::cast<const TrieIndex&>(self).tokens(), self); },
+                   "The training text, in place and read-only.")
+      .def_prop_ro("held_out", [](nb::handle self) { return array_of(nb::cast<const TrieIndex&>(self).held_out(), self); },
+                   "The text that the trie has not seen, in place and read-only.")
+      .def_prop_ro("n_tokens", &TrieIndex::n_tokens, "Tokens of the training text.")
+      .def_prop_ro("vocabulary", &TrieIndex::vocabulary, nb::rv_policy::reference_internal)
+      .def_prop_ro("vocab_size", &TrieIndex::vocabulary_size)
+      .def_prop_ro("documents", &TrieIndex::has_documents, "Whether the text is made of documents.")
+      .def_prop_ro("hash", &hash_of, "Hash of the training tokens, 16 hexadecimal digits.")
+      .def("encode", [](const TrieIndex& self, const nb::str& text) { return array_of(self.vocabulary().encode(utf8_of(text))); }, "text"_a)
+      .def("decode", [](nb::handle self, nb::handle tokens) { return self.attr("vocabulary").attr("decode")(tokens); }, "tokens"_a,
+           nb::sig("def decode(self, tokens: object) -> str"));
+}
+
+}  // namespace
+
+void bind_trie_index(nb::module_& m) {
+  nb::class_<TrieIndex> index(m, "TrieIndex", "The depth-capped prefix trie of a corpus; immutable.");
+  index
+      .def_static("build", &build, "corpus"_a, "depth"_a = 32, nb::kw_only(), "val_fraction"_a = 0.0, "split_seed"_a = 0,
+                  "starts"_a.none() = nb::none(), "corpus_end"_a = "exact", "reverse"_a = false, "prune_min_mass"_a = 1,
+                  "prune_min_depth"_a = 4, "threads"_a = 0, "progress"_a.none() = nb::none(),
+                  "Builds the index of a corpus. starts: 'every', 'stride=K', 'max=N', 'max=N+OFFSET' or 'documents'; by default "
+                  "documents for a corpus of documents, else every. threads=0: as many as the machine has. progress(fraction) is called "
+                  "now and then; what it raises ends the build.")
+      .def_static("open", &open, "path"_a, "Maps an index file. FormatError for anything else.")
+      .def("save", &save, "path"_a, "Writes the index file; the name only ever shows a whole file.")
+      .def_prop_ro("depth", [](const TrieIndex& self) { return self.depth(); }, "Longest path.")
+      .def_prop_ro("n_nodes", &TrieIndex::n_nodes, "Endpoints of edges.")
+      .def_prop_ro("n_positions", &TrieIndex::n_positions, "Distinct paths that are followed by something.")
+      .def_prop_ro("n_entries", &TrieIndex::n_entries, "Pairs of an endpoint and a token that follows it.")
+      .def_prop_ro("n_starts", &TrieIndex::n_starts, "Starts that the trie was built from.")
+      .def_prop_ro("total_mass", &TrieIndex::total_mass, "Sum of the masses of all positions: the predictions they stand for.")
+      .def("count", [](const TrieIndex& self, nb::handle tokens) { return self.count(tokens_of(tokens)); }, "tokens"_a,
+           "How many starts run through this path and are followed by something.")
+      .def("next_counts", &next_counts, "tokens"_a, nb::sig("def next_counts(self, tokens: object) -> dict[int, int]"),
+           "What follows the path, token by token, and how often; empty if the path does not occur.")
+      .def("longest_match", [](const TrieIndex& self, nb::handle tokens) { return self.longest_match(tokens_of(tokens)); }, "tokens"_a,
+           "How many of the first tokens form a path of the trie.")
+      .def("profile", &profile, nb::sig("def profile(self) -> dict[str, typing.Any]"),
+           "Figures by depth (element k - 1 is depth k), by root child, and of the whole.")
+      .def("verify", &agpt::verify_trie_index, nb::call_guard<nb::gil_scoped_release>(),
+           "The violations of the index's invariants, one sentence each; empty if it is good.")
+      .def("__repr__", [](const TrieIndex& self) {
+        return "TrieIndex(depth=" + std::to_string(self.depth()) + ", n_tokens=" + std::to_string(self.n_tokens()) +
+               ", n_positions=" + std::to_string(self.n_positions()) + ", n_nodes=" + std::to_string(self.n_nodes()) + ")";
+      });
+  bind_options(index);
+  bind_text(index);
+}
