@@ -1,5 +1,8 @@
 #include "python/src/arrays.h"
 
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+
 #include "cpp/base/error.h"
 
 nb::object array_of(agpt::TokenView tokens, nb::handle owner) {
@@ -13,10 +16,11 @@ nb::ndarray<nb::ro, nb::ndim<1>, nb::c_contig> integer_array(nb::handle sequence
   nb::object array = numpy.attr("ascontiguousarray")(sequence);
   if (nb::cast<size_t>(array.attr("size")) == 0) array = numpy.attr("zeros")(0, "uint32");
   const auto kind = nb::cast<std::string_view>(array.attr("dtype").attr("kind"));
-  AGPT_REQUIRE(nb::cast<int>(array.attr("ndim")) == 1 && (kind == "i" || kind == "u"),
+  const int n_dimensions = nb::cast<int>(array.attr("ndim"));
+  AGPT_REQUIRE(n_dimensions == 1 && (kind == "i" || kind == "u"),
                "tokens must be a one-dimensional array of integers, not of " +
-                   nb::cast<std::string>(nb::str(array.attr("dtype"))) + " with " +
-                   nb::cast<std::string>(nb::str(array.attr("ndim"))) + " dimensions");
+                   nb::cast<std::string>(array.attr("dtype").attr("name")) + " with " + std::to_string(n_dimensions) +
+                   " dimensions");
   return nb::cast<nb::ndarray<nb::ro, nb::ndim<1>, nb::c_contig>>(array);
 }
 

@@ -12,12 +12,15 @@
 /// A NumPy array of the tokens in place, read-only; `owner` is the object whose memory they are.
 nb::object array_of(agpt::TokenView tokens, nb::handle owner);
 
+template <class Value>
+using OwnedArray = nb::ndarray<nb::numpy, Value, nb::ndim<1>>;
+
 /// A NumPy array that owns `values`.
 template <class Value>
-nb::object array_of(std::vector<Value> values) {
+OwnedArray<Value> array_of(std::vector<Value> values) {
   auto* const kept = new std::vector<Value>(std::move(values));
   const nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<std::vector<Value>*>(p); });
-  return nb::cast(nb::ndarray<nb::numpy, Value, nb::ndim<1>>(kept->data(), {kept->size()}, owner));
+  return OwnedArray<Value>(kept->data(), {kept->size()}, owner);
 }
 
 /// A contiguous array of integers (or of nothing) made of any one-dimensional sequence; ArgumentError for anything else.

@@ -24,7 +24,7 @@ using agpt::TrieIndex;
 
 TrieIndex build(const agpt::Corpus& corpus, int depth, double val_fraction, uint64_t split_seed, const std::optional<std::string>& starts,
                 const std::string& corpus_end, bool reverse, Index prune_min_mass, int prune_min_depth, int threads,
-                const std::optional<nb::callable>& progress) {
+                const std::optional<nb::typed<nb::callable, void(double)>>& progress) {
   agpt::IndexOptions options;
   options.depth = depth;
   options.val_fraction = val_fraction;
@@ -106,8 +106,10 @@ void bind_options(nb::class_<TrieIndex>& index) {
 void bind_text(nb::class_<TrieIndex>& index) {
   index
       .def_prop_ro("tokens", [](nb::handle self) { return array_of(nb::cast<const TrieIndex&>(self).tokens(), self); },
+                   nb::for_getter(nb::sig("def tokens(self) -> numpy.typing.NDArray[typing.Any]")),
                    "The training text, in place and read-only.")
       .def_prop_ro("held_out", [](nb::handle self) { return array_of(nb::cast<const TrieIndex&>(self).held_out(), self); },
+                   nb::for_getter(nb::sig("def held_out(self) -> numpy.typing.NDArray[typing.Any]")),
                    "The text that the trie has not seen, in place and read-only.")
       .def_prop_ro("n_tokens", &TrieIndex::n_tokens, "Tokens of the training text.")
       .def_prop_ro("vocabulary", &TrieIndex::vocabulary, nb::rv_policy::reference_internal)
@@ -116,7 +118,7 @@ void bind_text(nb::class_<TrieIndex>& index) {
       .def_prop_ro("hash", &hash_of, "Hash of the training tokens, 16 hexadecimal digits.")
       .def("encode", [](const TrieIndex& self, const nb::str& text) { return array_of(self.vocabulary().encode(utf8_of(text))); }, "text"_a)
       .def("decode", [](nb::handle self, nb::handle tokens) { return self.attr("vocabulary").attr("decode")(tokens); }, "tokens"_a,
-           nb::sig("def decode(self, tokens: object) -> str"));
+           nb::sig("def decode(self, tokens: numpy.typing.ArrayLike) -> str"));
 }
 
 }  // namespace
@@ -139,10 +141,12 @@ void bind_trie_index(nb::module_& m) {
       .def_prop_ro("n_starts", &TrieIndex::n_starts, "Starts that the trie was built from.")
       .def_prop_ro("total_mass", &TrieIndex::total_mass, "Sum of the masses of all positions: the predictions they stand for.")
       .def("count", [](const TrieIndex& self, nb::handle tokens) { return self.count(tokens_of(tokens)); }, "tokens"_a,
+           nb::sig("def count(self, tokens: numpy.typing.ArrayLike) -> int"),
            "How many starts run through this path and are followed by something.")
-      .def("next_counts", &next_counts, "tokens"_a, nb::sig("def next_counts(self, tokens: object) -> dict[int, int]"),
+      .def("next_counts", &next_counts, "tokens"_a, nb::sig("def next_counts(self, tokens: numpy.typing.ArrayLike) -> dict[int, int]"),
            "What follows the path, token by token, and how often; empty if the path does not occur.")
       .def("longest_match", [](const TrieIndex& self, nb::handle tokens) { return self.longest_match(tokens_of(tokens)); }, "tokens"_a,
+           nb::sig("def longest_match(self, tokens: numpy.typing.ArrayLike) -> int"),
            "How many of the first tokens form a path of the trie.")
       .def("profile", &profile, nb::sig("def profile(self) -> dict[str, typing.Any]"),
            "Figures by depth (element k - 1 is depth k), by root child, and of the whole.")
