@@ -31,7 +31,10 @@ class Transformer(nn.Module):
 
     def __init__(self, vocab: int, context: int, d_model: int, n_layers: int, n_heads: int) -> None:
         super().__init__()
-        self.embedding, self.positions = nn.Embedding(vocab, d_model), nn.Embedding(context, d_model)
+        self.embedding, self.positions = (
+            nn.Embedding(vocab, d_model),
+            nn.Embedding(context, d_model),
+        )
         self.blocks = nn.ModuleList(Block(d_model, n_heads, 4 * d_model) for _ in range(n_layers))
         self.norm, self.head = nn.LayerNorm(d_model), nn.Linear(d_model, vocab)
 
@@ -48,7 +51,11 @@ class WindowTraining:
 
     def __init__(self, text: np.ndarray, vocab: int, context: int, windows: int) -> None:
         torch.manual_seed(0)
-        self.text, self.context, self.windows = torch.from_numpy(text.astype(np.int64)), context, windows
+        self.text, self.context, self.windows = (
+            torch.from_numpy(text.astype(np.int64)),
+            context,
+            windows,
+        )
         self.model = Transformer(vocab, context, 64, 2, 4)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, fused=True)
 

@@ -25,7 +25,9 @@ def trainer(data: object, threads: int, context: int, **options: object) -> agpt
 
 def main() -> None:
     """Run the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("corpus")
     parser.add_argument("--depth", type=int, default=32)
     parser.add_argument("--threads", type=int, default=1)
@@ -40,7 +42,9 @@ def main() -> None:
     trie = trainer(index, arguments.threads, arguments.depth, positions_per_step=16384)
     contestants = {f"trie, depth {arguments.depth}": lambda: trie.step().positions}
     for context in (32, 128):
-        windows = trainer(corpus, arguments.threads, context, mode="window", context=context, windows_per_step=64)
+        windows = trainer(
+            corpus, arguments.threads, context, mode="window", context=context, windows_per_step=64
+        )
         contestants[f"windows of {context} x 64"] = lambda windows=windows: windows.step().positions
     if arguments.torch:
         import torch

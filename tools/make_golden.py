@@ -79,9 +79,13 @@ class Golden:
         pairs = width // 2
         if self.config["position"] != "rope" or pairs == 0:
             return x
-        frequency = self.config["rope_base"] ** (-2.0 * torch.arange(pairs, dtype=torch.float64) / width)
+        frequency = self.config["rope_base"] ** (
+            -2.0 * torch.arange(pairs, dtype=torch.float64) / width
+        )
         angle = torch.arange(n, dtype=torch.float64)[:, None] * frequency
-        turned = torch.view_as_complex(x[:, : 2 * pairs].reshape(n, pairs, 2)) * torch.exp(1j * angle)
+        turned = torch.view_as_complex(x[:, : 2 * pairs].reshape(n, pairs, 2).clone()) * torch.exp(
+            1j * angle
+        )
         return torch.cat([torch.view_as_real(turned).reshape(n, 2 * pairs), x[:, 2 * pairs :]], 1)
 
     def attention(self, x: torch.Tensor, name: str) -> torch.Tensor:
@@ -91,14 +95,20 @@ class Golden:
         hidden = torch.triu(torch.full((n, n), -math.inf, dtype=torch.float64), 1)
         heads = []
         widths = self.config["heads"]
-        for hq, hk, hv in zip(q.split(widths, 1), k.split(widths, 1), v.split(widths, 1), strict=True):
+        for hq, hk, hv in zip(
+            q.split(widths, 1), k.split(widths, 1), v.split(widths, 1), strict=True
+        ):
             scores = self.rotate(hq) @ self.rotate(hk).T / math.sqrt(hq.shape[1])
             heads.append(torch.softmax(scores + hidden, -1) @ hv)
         return self.linear(torch.cat(heads, 1), f"{name}.output")
 
     def activation(self, x: torch.Tensor) -> torch.Tensor:
         """Apply the configured activation."""
-        kinds = {"relu": torch.relu, "relu2": lambda t: torch.relu(t) ** 2, "gelu": torch.nn.functional.gelu}
+        kinds = {
+            "relu": torch.relu,
+            "relu2": lambda t: torch.relu(t) ** 2,
+            "gelu": torch.nn.functional.gelu,
+        }
         return kinds[self.config["activation"]](x)
 
     def logits(self, tokens: torch.Tensor) -> torch.Tensor:
@@ -128,7 +138,10 @@ def golden_case(config: dict) -> dict:
         setattr(engine_config, key, value)
     values = golden_parameters(_engine.parameter_layout(engine_config))
     parameters = {name: torch.tensor(value, requires_grad=True) for name, value in values.items()}
-    model, text = Golden(config, parameters), torch.tensor(golden_tokens(config["vocab_size"]).astype(np.int64))
+    model, text = (
+        Golden(config, parameters),
+        torch.tensor(golden_tokens(config["vocab_size"]).astype(np.int64)),
+    )
     losses = []
     for window in range(WINDOWS):
         part = text[window * CONTEXT : (window + 1) * CONTEXT + 1]
@@ -140,11 +153,22 @@ def golden_case(config: dict) -> dict:
     for name, parameter in parameters.items():
         flat = parameter.grad.reshape(-1)
         picks = sorted({0, len(flat) // 3, len(flat) // 2, len(flat) - 1})
-        gradients[name] = {"norm": flat.norm().item(), "at": picks, "values": [flat[i].item() for i in picks]}
-    return {"config": config, "loss": loss.item(), "last_logits": logits[-1].tolist(), "gradients": gradients}
+        gradients[name] = {
+            "norm": flat.norm().item(),
+            "at": picks,
+            "values": [flat[i].item() for i in picks],
+        }
+    return {
+        "config": config,
+        "loss": loss.item(),
+        "last_logits": logits[-1].tolist(),
+        "gradients": gradients,
+    }
 
 
 if __name__ == "__main__":
     GOLDEN.parent.mkdir(exist_ok=True)
     cases = {name: golden_case(config) for name, config in CASES.items()}
-    GOLDEN.write_text(json.dumps({"windows": WINDOWS, "context": CONTEXT, "cases": cases}, indent=1) + "\n")
+    GOLDEN.write_text(
+        json.dumps({"windows": WINDOWS, "context": CONTEXT, "cases": cases}, indent=1) + "\n"
+    )
