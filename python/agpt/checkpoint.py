@@ -22,6 +22,7 @@ from agpt._engine import ArgumentError, FormatError, Vocabulary
 from agpt.files import write_atomically
 from agpt.model_config import ModelConfig
 from agpt.train_config import TrainConfig
+from agpt.validation import config_from_dict, require_field_types
 
 Tensors = dict[str, npt.NDArray[Any]]
 
@@ -33,13 +34,27 @@ MOMENT_PREFIX = "optimizer."
 
 
 @dataclasses.dataclass(frozen=True)
+class TrainingData:
+    """What a run was trained on, as far as a file can tell."""
+
+    identity: str
+    """Equal for equal data only."""
+    val_fraction: float
+    """Part of the text that was held out; 0 for a corpus that was trained on whole."""
+    split_seed: int
+    """Which documents were held out."""
+    reverse: bool
+    """Whether the text was read backwards."""
+
+
+@dataclasses.dataclass(frozen=True)
 class TrainingState:
     """Where a training run stands; the step number also says where in the pass over the data."""
 
     config: TrainConfig
     total_steps: int
     step: int
-    data_identity: str
+    data: TrainingData
     best_loss: float | None
     moments: Tensors
     """For each moment of the optimizer and each parameter: `m.<parameter>` and `v.<parameter>`."""
@@ -73,7 +88,7 @@ def write_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> No
             "config": state.config.to_dict(),
             "total_steps": state.total_steps,
             "step": state.step,
-            "data_identity": state.data_identity,
+            "data": dataclasses.asdict(state.data),
             "best_loss": state.best_loss,
         }
         for name, value in state.moments.items():
@@ -170,12 +185,12 @@ def _training_state_from(
     step, total_steps = int(document["step"]), int(document["total_steps"])
     if step < 0 or total_steps < 1:
         raise ArgumentError(f"it stands at step {step} of {total_steps}")
+    data = config_from_dict(TrainingData, document["data"])
+    require_field_types(data)
     best_loss = document["best_loss"]
     if best_loss is not None and not math.isfinite(best_loss):
         raise ArgumentError(f"its best loss is {best_loss}")
-    return TrainingState(
-        config, total_steps, step, str(document["data_identity"]), best_loss, moments
-    )
+    return TrainingState(config, total_steps, step, data, best_loss, moments)
 
 
 def moment_names(config: TrainConfig) -> tuple[str, ...]:

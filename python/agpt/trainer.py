@@ -13,6 +13,7 @@ from agpt._engine import ArgumentError, Corpus, FormatError, TrieIndex
 from agpt.checkpoint import (
     Checkpoint,
     Tensors,
+    TrainingData,
     TrainingState,
     moment_names,
     read_checkpoint,
@@ -162,7 +163,7 @@ class Trainer:
             config=self.config,
             total_steps=self.total_steps,
             step=self.step_count,
-            data_identity=self._data_identity,
+            data=self._data_record,
             best_loss=self.best_loss,
             moments=self._moments(),
         )
@@ -190,7 +191,7 @@ class Trainer:
             )
         model = Model.from_checkpoint(checkpoint)
         require_same_vocabulary(model.vocabulary, data.vocabulary, model.config.vocab_size)
-        if state.data_identity != _identity_of(data, state.config.mode):
+        if state.data != _record_of(data, state.config.mode):
             raise ArgumentError(
                 f"checkpoint {path} was trained on other data: resume with the index that the "
                 "run began with"
@@ -211,17 +212,18 @@ class Trainer:
         self.best_loss = state.best_loss
 
     @functools.cached_property
-    def _data_identity(self) -> str:
-        return _identity_of(self.data, self.config.mode)
+    def _data_record(self) -> TrainingData:
+        return _record_of(self.data, self.config.mode)
 
     def _moments(self) -> Tensors:
         """Views of the optimizer's state by moment and parameter."""
-        names = moment_names(self.config)
-        flat = self._engine.moments.reshape(len(names), -1) if names else ()
+        size, moments = self.model.n_parameters, self._engine.moments
         return {
             f"{moment}.{name}": view
-            for moment, part in zip(names, flat, strict=True)
-            for name, view in named_views(self.model.config, part).items()
+            for number, moment in enumerate(moment_names(self.config))
+            for name, view in named_views(
+                self.model.config, moments[number * size : (number + 1) * size]
+            ).items()
         }
 
 
@@ -277,11 +279,13 @@ def _trie_source(model: Model, data: TrieIndex | Corpus, config: TrainConfig) ->
     )
 
 
-def _identity_of(data: TrieIndex | Corpus, mode: str) -> str:
+def _record_of(data: TrieIndex | Corpus, mode: str) -> TrainingData:
     """What tells the data of one run from others: the training text, and for a trie its shape."""
     if isinstance(data, Corpus):
-        return hashlib.sha256(np.ascontiguousarray(data.tokens)).hexdigest()
-    if mode == "window":
-        return str(data.hash)
-    shape = (data.depth, data.n_nodes, data.n_positions, data.total_mass)
-    return "-".join(str(part) for part in (data.hash, *shape))
+        identity = hashlib.sha256(data.tokens.tobytes()).hexdigest()
+        return TrainingData(identity, val_fraction=0.0, split_seed=0, reverse=False)
+    identity = data.hash
+    if mode == "trie":
+        shape = (data.depth, data.n_nodes, data.n_positions, data.total_mass)
+        identity = "-".join(str(part) for part in (data.hash, *shape))
+    return TrainingData(identity, data.val_fraction, data.split_seed, data.reverse)

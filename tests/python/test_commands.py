@@ -146,6 +146,18 @@ def test_documents_are_trained_scored_and_sampled(
     assert len(printed.splitlines()) == 20
 
 
+@pytest.mark.parametrize("options", [["--val-fraction", "0.3"], ["--reverse"]])
+def test_a_text_is_split_and_read_as_in_training(
+    corpus_file: Path, run_json: RunJson, options: list[str]
+) -> None:
+    values = run_json(train, corpus_file, *SMALL, *FEW, "--depth", "6", *options)
+    score = run_json(perplexity, values["model"], "--corpus", corpus_file)
+    assert score["positions"] == values["evaluation"]["positions"]
+    assert score["loss"] == pytest.approx(values["evaluation"]["loss"], rel=1e-6)
+    whole = run_json(perplexity, values["model"], "--corpus", corpus_file, "--split", "all")
+    assert whole["positions"] == 1999
+
+
 def test_unknown_characters_of_a_text_are_left_out_on_request(
     model_file: Path, run_json: RunJson
 ) -> None:

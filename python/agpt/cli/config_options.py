@@ -10,22 +10,19 @@ import click
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class HeadsType(click.ParamType):
-    """A number of equal heads, or the widths of heads with commas between them."""
-
-    name = "heads"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int | list[int]:
-        """Reads '4' or '32,16,16'."""
-        if not isinstance(value, str):
-            return typing.cast("int | list[int]", value)
-        try:
-            widths = [int(part) for part in value.split(",")]
-        except ValueError:
-            self.fail(f"{value!r} is neither a number of heads nor a list of widths", param, ctx)
-        return widths if "," in value else widths[0]
+def _read_heads(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> int | list[int] | None:
+    """Reads a number of equal heads, '4', or the widths of heads, '32,16,16'."""
+    if value is None:
+        return None
+    try:
+        widths = [int(part) for part in value.split(",")]
+    except ValueError:
+        raise click.BadParameter(
+            f"{value!r} is neither a number of heads nor a list of widths"
+        ) from None
+    return widths if "," in value else widths[0]
 
 
 def config_options(
@@ -52,7 +49,8 @@ def config_options(
             function = click.option(
                 f"--{name}/--no-{name}" if is_flag else f"--{name}",
                 f"{prefix}{field.name}",
-                type=_option_type(field.name, hints[field.name]),
+                type=_option_type(hints[field.name]),
+                callback=_read_heads if field.name == "heads" else None,
                 default=None,
                 show_default=False,
                 help=f"{field.metadata['help']}  [default: {default}]",
@@ -71,12 +69,10 @@ def given(settings: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     }
 
 
-def _option_type(name: str, hint: Any) -> Any:
-    if name == "heads":
-        return HeadsType()
+def _option_type(hint: Any) -> Any:
     if typing.get_origin(hint) is typing.Literal:
         return click.Choice(typing.get_args(hint))
     for kind in (bool, int, float):
-        if hint is kind or kind in typing.get_args(hint):
+        if hint is kind or set(typing.get_args(hint)) == {kind, type(None)}:
             return kind
     return str

@@ -20,11 +20,11 @@ BYTES_PER_GIB = 2**30
 DEBUG_KEY, MEMORY_CAP_KEY = "agpt.debug", "agpt.mem_cap"
 
 
-class CommandFailure(click.ClickException):
-    """The end of a command with one line and an exit code."""
+class CommandFailure(Exception):
+    """The end of a command with one line, which begins with its name, and an exit code."""
 
     def __init__(self, context: click.Context, message: str, exit_code: int = EXIT_DATA) -> None:
-        """`message` is one sentence; the line begins with the name of the command."""
+        """`message` is one sentence."""
         super().__init__(f"{context.command_path}: {' '.join(message.split())}")
         self.exit_code = exit_code
 
@@ -83,9 +83,12 @@ def _exit_code_of(run: Callable[[], Any]) -> int:
         message = " ".join(error.format_message().split())
         click.echo(f"{name}: {message} (see {name} --help)", err=True)
         return EXIT_USAGE
+    except CommandFailure as failure:
+        click.echo(str(failure), err=True)
+        return failure.exit_code
     except click.ClickException as error:
-        click.echo(error.format_message(), err=True)
-        return error.exit_code
+        click.echo(f"agpt: {error.format_message()}", err=True)
+        return int(error.exit_code)
 
 
 def common_options(function: Function) -> Function:
@@ -126,7 +129,7 @@ def _set_debug(context: click.Context, parameter: click.Parameter, value: bool) 
 
 
 def refuse_given(context: click.Context, names: Container[str], reason: str) -> None:
-    """Refuses options that the user gave although they cannot do anything."""
+    """Refuses, as wrong usage, options that the user gave although they cannot do anything."""
     for parameter in context.command.params:
         source = context.get_parameter_source(parameter.name or "")
         if (parameter.name or "") in names and source is click.core.ParameterSource.COMMANDLINE:

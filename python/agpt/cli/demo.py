@@ -81,7 +81,15 @@ class _Demo:
             f"{index.total_mass:,.0f} predictions of windows: "
             f"{index.total_mass / index.n_positions:.2f} times shared, {self.elapsed():.1f} s"
         )
+        self._print_profile(index)
         return index
+
+    def _print_profile(self, index: TrieIndex) -> None:
+        profile = index.profile()
+        self.say("   depth   positions    predictions   shared")
+        for depth in PROFILE_DEPTHS:
+            positions, mass = int(profile["positions"][depth - 1]), int(profile["mass"][depth - 1])
+            self.say(f"   {depth:5} {positions:11,} {mass:14,} {mass / max(1, positions):8.1f}")
 
     def steps_for(self, seconds: float, index: TrieIndex) -> int:
         """How many steps both trainings may make, from the measured speed of a few."""

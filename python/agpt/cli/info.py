@@ -21,21 +21,22 @@ def command(as_json: bool) -> None:
         except (ArgumentError, Error) as error:
             backends[name] = {"usable": False, "description": str(error)}
     cap = _engine.memory_cap()
+    kernels, memory, threads = _engine.available_kernels(), _memory_bytes(), resolved_threads(0)
     values = {
         "version": __version__,
         "backends": backends,
-        "cpu_kernels": list(_engine.available_kernels()),
-        "threads": resolved_threads(0),
-        "memory_bytes": _memory_bytes(),
+        "cpu_kernels": kernels,
+        "threads": threads,
+        "memory_bytes": memory,
         "memory_cap_bytes": cap,
     }
     lines = [f"agpt {__version__}"]
     for name, backend in backends.items():
         lines.append(f"backend {name}: {backend['description']}")
     lines += [
-        f"CPU kernels: {', '.join(values['cpu_kernels'])}",
-        f"threads: {values['threads']}",
-        f"memory: {_in_gib(values['memory_bytes'])}",
+        f"CPU kernels: {', '.join(kernels)}",
+        f"threads: {threads}",
+        f"memory: {_in_gib(memory)}",
         f"memory cap: {_in_gib(cap) if cap else 'none'}",
     ]
     emit(as_json, values, "\n".join(lines))

@@ -1,5 +1,6 @@
 """agpt-perplexity: how well a model predicts a text, by default at the context it was made for."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from agpt import ArgumentError, Corpus, Model, TrieIndex, Vocabulary
+from agpt.checkpoint import TrainingData, read_checkpoint
 from agpt.cli.conventions import Command, common_options, emit
 from agpt.cli.data_options import INPUT_FILE, is_index, open_index, read_corpus
 from agpt.evaluation import evaluate
 from agpt.token_text import ALL, SPLITS, TokenText, require_same_vocabulary, text_of_split
 
 DEPTH_FOR_SPLIT = 1  # only the split of the index is used
+UNKNOWN_DATA = TrainingData("", val_fraction=0.1, split_seed=0, reverse=False)
 
 
 @click.command("agpt-perplexity", cls=Command)
@@ -30,8 +33,7 @@ DEPTH_FOR_SPLIT = 1  # only the split of the index is used
 @click.option(
     "--val-fraction",
     type=float,
-    default=0.1,
-    show_default=True,
+    show_default="as in training, else 0.1",
     help="Which part of --corpus is held out; an index knows its own.",
 )
 @click.option(
@@ -59,7 +61,7 @@ def command(
     corpus: Path | None,
     index: Path | None,
     split: str,
-    val_fraction: float,
+    val_fraction: float | None,
     context: int | None,
     stride: int | None,
     skip_unknown: bool,
@@ -70,7 +72,8 @@ def command(
     """Score a text with the model file MODEL."""
     if (corpus is None) == (index is None):
         raise click.UsageError("name the text with --corpus or with --index, one of the two")
-    loaded = Model.load(model)
+    checkpoint = read_checkpoint(model)
+    loaded = Model.from_checkpoint(checkpoint)
     skipped = 0
     if index is not None or (corpus is not None and is_index(corpus)):
         opened = open_index(index or corpus or Path())
@@ -78,7 +81,10 @@ def command(
         text = text_of_split(opened, split)
     else:
         assert corpus is not None
-        text, skipped = _text_of_corpus(loaded, corpus, split, val_fraction, skip_unknown)
+        trained_on = checkpoint.training.data if checkpoint.training else UNKNOWN_DATA
+        if val_fraction is not None:
+            trained_on = dataclasses.replace(trained_on, val_fraction=val_fraction)
+        text, skipped = _text_of_corpus(loaded, corpus, split, trained_on, skip_unknown)
     result = evaluate(
         loaded,
         text,
@@ -94,23 +100,27 @@ def command(
 
 
 def _text_of_corpus(
-    model: Model, path: Path, split: str, val_fraction: float, skip_unknown: bool
+    model: Model, path: Path, split: str, trained_on: TrainingData, skip_unknown: bool
 ) -> tuple[TokenText, int]:
     """The part of a text file in the model's tokens, and how many characters were left out."""
     vocabulary = model.vocabulary
     if vocabulary is None or vocabulary.kind == "tokens":
         raise ArgumentError("the model has no vocabulary for a text: name an index with --index")
     documents = vocabulary.boundary is not None
-    data: Corpus | TrieIndex = read_corpus(path, vocabulary.kind, documents)
-    own = data.vocabulary
+    corpus = read_corpus(path, vocabulary.kind, documents)
+    own = corpus.vocabulary
+    data: Corpus | TrieIndex = corpus
     if split != ALL:
         data = TrieIndex.build(
-            data,
+            corpus,
             depth=DEPTH_FOR_SPLIT,
-            val_fraction=val_fraction,
-            starts="documents" if documents else "every",
+            val_fraction=trained_on.val_fraction,
+            split_seed=trained_on.split_seed,
+            reverse=trained_on.reverse,
         )
     text = text_of_split(data, split)
+    if trained_on.reverse and split == ALL:
+        text = TokenText.from_tokens(text.tokens[::-1].copy(), own.boundary)
     tokens = _translation(own, vocabulary, skip_unknown)[text.tokens]
     known = tokens >= 0
     translated = np.ascontiguousarray(tokens[known], np.uint32)

@@ -72,6 +72,7 @@ EXIT_BY_SIGNAL = 128
 @click.pass_context
 def command(
     context: click.Context,
+    /,
     data: Path,
     out: Path | None,
     resume: Path | None,
