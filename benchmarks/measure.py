@@ -1,4 +1,4 @@
-"""What every benchmark shares: the machine's description, a matrix calibration, fair timing, and the report."""
+"""What every benchmark shares: the machine, a matrix calibration, fair timing, the report."""
 
 import json
 import os
@@ -34,9 +34,10 @@ def machine() -> dict[str, object]:
 
 
 def matrix_rate(seconds: float = 0.3) -> float:
-    """Return the GFLOP per CPU-second of NumPy's (512, 64) x (64, 256) product, the engine's typical shape.
+    """Return the GFLOP per CPU-second of NumPy's (512, 64) x (64, 256) product.
 
-    The machine's own state goes into every figure of a benchmark; this one says what that state was.
+    It has the engine's typical shape. The machine's own state goes into every figure of a
+    benchmark; this one says what that state was.
     """
     a = np.ones((512, 64), np.float32)
     b = np.ones((64, 256), np.float32)
@@ -50,7 +51,10 @@ def matrix_rate(seconds: float = 0.3) -> float:
 
 
 def rate(work: Callable[[], int], seconds: float) -> tuple[float, float]:
-    """Call `work` (which returns how many positions it did) for `seconds`; positions per CPU- and wall-second."""
+    """Return the positions per CPU- and per wall-second of `work`, called for `seconds`.
+
+    `work` returns how many positions it did.
+    """
     positions, wall, cpu = 0, time.perf_counter(), time.process_time()
     while time.perf_counter() - wall < seconds:
         positions += work()
@@ -60,9 +64,10 @@ def rate(work: Callable[[], int], seconds: float) -> tuple[float, float]:
 def interleaved(
     contestants: dict[str, Callable[[], int]], rounds: int, seconds: float
 ) -> dict[str, dict[str, float]]:
-    """Time the contestants in turn, `rounds` times, so that a change of the machine's state meets them all.
+    """Time the contestants in turn, `rounds` times: a change of the machine's state meets them all.
 
-    Returns per contestant the median, minimum and maximum of positions per CPU-second, and the median per wall-second.
+    Returns per contestant the median, minimum and maximum of positions per CPU-second, and the
+    median per wall-second.
     """
     for work in contestants.values():
         work()

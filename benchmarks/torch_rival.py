@@ -1,4 +1,7 @@
-"""The same transformer in PyTorch, as its users would write it: pre-norm, layer norm, ReLU, learned positions, SDPA, fused Adam."""
+"""The same transformer in PyTorch, as its users would write it.
+
+Pre-norm, layer norm, ReLU, learned positions, scaled_dot_product_attention, fused Adam.
+"""
 
 import numpy as np
 import torch
@@ -51,11 +54,8 @@ class WindowTraining:
 
     def __init__(self, text: np.ndarray, vocab: int, context: int, windows: int) -> None:
         torch.manual_seed(0)
-        self.text, self.context, self.windows = (
-            torch.from_numpy(text.astype(np.int64)),
-            context,
-            windows,
-        )
+        self.text = torch.from_numpy(text.astype(np.int64))
+        self.context, self.windows = context, windows
         self.model = Transformer(vocab, context, 64, 2, 4)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, fused=True)
 

@@ -1,9 +1,9 @@
-"""Positions per CPU-second of training, the 108k model: on the trie, on windows, and PyTorch on the same windows.
+"""Positions per CPU-second of training the 108k model: trie, windows, PyTorch on windows.
 
     python benchmarks/train_speed.py CORPUS [--torch] [--threads N] [--rounds N] [--json FILE]
 
-Contestants run in turn; the unit is positions per CPU-second of this process, because on a shared machine wall-clock time
-measures the neighbours. --torch needs `pip install '.[bench]'`.
+Contestants run in turn; the unit is positions per CPU-second of this process, because on a
+shared machine wall-clock time measures the neighbours. --torch needs `pip install '.[bench]'`.
 """
 
 import argparse

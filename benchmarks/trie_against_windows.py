@@ -1,11 +1,12 @@
-"""Held-out loss of trie training against window training, same model, same initial weights, equal positions.
+"""Held-out loss of trie against window training: same model, same start, equal positions.
 
     python benchmarks/trie_against_windows.py CORPUS [--depths 16,32] [--seeds 0,1,2] [--json FILE]
 
-For each depth D: an index of the first 90 % of the text; one pass over its positions in trie mode; then windows of D tokens
-until as many positions were processed; both with the same steps, schedule and learning rate. The last 10 % of the text, which
-neither saw, is scored at the trained context: the mean over all positions of disjoint windows, and with the full context
-before every prediction (stride 1).
+For each depth D: an index of the first 90 % of the text; one pass over its positions in trie
+mode, with each weighting of the mass; then windows of D tokens until as many positions were
+processed. All have the same steps, schedule and learning rate. The last 10 % of the text, which
+none of them saw, is scored at the trained context: the mean over all positions of disjoint
+windows, and with the full context before every prediction (stride 1).
 """
 
 import argparse
@@ -55,18 +56,27 @@ def main() -> None:
         index = agpt.TrieIndex.build(corpus, depth=depth, val_fraction=0.1)
         steps = round(index.n_positions / arguments.positions_per_step)
         common = {
-            "lr": arguments.lr, "schedule": "warmup-cosine", "warmup_steps": 100,
-            "weight_decay": 0.1, "optimizer": "adamw", "clip_norm": 1.0, "steps": steps,
-        }  # fmt: skip
+            "lr": arguments.lr,
+            "schedule": "warmup-cosine",
+            "warmup_steps": 100,
+            "weight_decay": 0.1,
+            "optimizer": "adamw",
+            "clip_norm": 1.0,
+            "steps": steps,
+        }
         variants = {
             f"trie, mass {weight}": {
-                "mode": "trie", "positions_per_step": arguments.positions_per_step, "mass_weight": weight,
+                "mode": "trie",
+                "positions_per_step": arguments.positions_per_step,
+                "mass_weight": weight,
             }
             for weight in arguments.mass_weight.split(",")
-        }  # fmt: skip
+        }
         variants["windows"] = {
-            "mode": "window", "context": depth, "windows_per_step": arguments.positions_per_step // depth,
-        }  # fmt: skip
+            "mode": "window",
+            "context": depth,
+            "windows_per_step": arguments.positions_per_step // depth,
+        }
         for name, variant in variants.items():
             results = []
             for seed in map(int, arguments.seeds.split(",")):
@@ -80,8 +90,8 @@ def main() -> None:
             spread = statistics.stdev(losses) if len(losses) > 1 else 0.0
             print(
                 f"D={depth:3d}  {name:18s} steps {results[0]['steps']:5d}  "
-                f"positions {results[0]['positions'] / 1e6:6.2f} M  held-out {statistics.mean(losses):.4f} "
-                f"+- {spread:.4f}  full context {statistics.mean(full):.4f}  "
+                f"positions {results[0]['positions'] / 1e6:6.2f} M  "
+                f"held-out {statistics.mean(losses):.4f} +- {spread:.4f}  full context {statistics.mean(full):.4f}  "
                 f"{statistics.mean(r['seconds'] for r in results):5.1f} s"
             )
     if arguments.json:

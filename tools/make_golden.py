@@ -1,7 +1,8 @@
-"""Write tests/golden/model.json: losses and gradients of small models from PyTorch's autograd in float64.
+"""Write tests/golden/model.json: losses and gradients of small models by torch in float64.
 
-An independent second opinion on the whole model: this file shares no code with the engine but the list of parameter names and
-shapes. Run it in an environment with agpt and torch (`pip install '.[bench]'`): python tools/make_golden.py
+An independent second opinion on the whole model: this file shares nothing with the engine but
+the list of parameter names and shapes. Run it in an environment with agpt and torch
+(`pip install '.[bench]'`): python tools/make_golden.py
 """
 
 import json
@@ -16,26 +17,55 @@ GOLDEN = pathlib.Path(__file__).parent.parent / "tests" / "golden" / "model.json
 WINDOWS, CONTEXT = 5, 12
 
 BASE = {
-    "vocab_size": 11, "context": CONTEXT, "d_model": 24, "n_layers": 2, "heads": [16, 8], "d_ff": 40,
-    "norm": "layernorm", "norm_gain": True, "norm_bias": True, "norm_epsilon": 1e-5, "bias": True,
-    "position": "rope", "rope_base": 10000.0, "activation": "relu", "embedding_norm": False,
-    "final_norm": True, "tied_head": False, "init": "microgpt",
-}  # fmt: skip
+    "vocab_size": 11,
+    "context": CONTEXT,
+    "d_model": 24,
+    "n_layers": 2,
+    "heads": [16, 8],
+    "d_ff": 40,
+    "norm": "layernorm",
+    "norm_gain": True,
+    "norm_bias": True,
+    "norm_epsilon": 1e-5,
+    "bias": True,
+    "position": "rope",
+    "rope_base": 10000.0,
+    "activation": "relu",
+    "embedding_norm": False,
+    "final_norm": True,
+    "tied_head": False,
+    "init": "microgpt",
+}
 CASES = {
     "microgpt": BASE,
-    "karpathy-a": BASE | {
-        "heads": [6, 6, 6, 6], "norm": "rmsnorm", "norm_gain": False, "norm_bias": False, "bias": False,
-        "position": "learned", "activation": "relu2", "embedding_norm": True, "final_norm": False,
+    "karpathy-a": BASE
+    | {
+        "heads": [6, 6, 6, 6],
+        "norm": "rmsnorm",
+        "norm_gain": False,
+        "norm_bias": False,
+        "bias": False,
+        "position": "learned",
+        "activation": "relu2",
+        "embedding_norm": True,
+        "final_norm": False,
     },
-    "nanogpt": BASE | {
-        "heads": [12, 12], "norm_bias": False, "bias": False, "position": "learned", "activation": "gelu", "tied_head": True,
+    "nanogpt": BASE
+    | {
+        "heads": [12, 12],
+        "norm_bias": False,
+        "bias": False,
+        "position": "learned",
+        "activation": "gelu",
+        "tied_head": True,
     },
-    "odd heads": BASE | {"heads": [1, 2, 3, 5, 13], "norm": "rmsnorm", "norm_bias": False, "rope_base": 100.0},
-}  # fmt: skip
+    "odd heads": BASE
+    | {"heads": [1, 2, 3, 5, 13], "norm": "rmsnorm", "norm_bias": False, "rope_base": 100.0},
+}
 
 
 def golden_parameters(layout: list[tuple[str, int, tuple[int, ...]]]) -> dict[str, np.ndarray]:
-    """Return parameters of a size that makes every operation matter, by a formula that the test repeats."""
+    """Return parameters that make every operation matter, by a formula that the test repeats."""
     parameters = {}
     for name, offset, shape in layout:
         size = math.prod(shape)

@@ -1,4 +1,4 @@
-"""The project's central claim: the gradient on a trie equals the gradient of all the windows that it stands for."""
+"""The project's central claim: the gradient on a trie is the gradient of all its windows."""
 
 import itertools
 import json
@@ -67,7 +67,10 @@ def gradient_of(config, source, parameters, backend="reference", **options):
 
 
 def worst_error(config, got, expected):
-    """Largest relative L2 error of a tensor; one that is 0 in theory is measured by the largest gradient."""
+    """Largest relative L2 error of a tensor.
+
+    One whose gradient is 0 in theory is measured by the largest gradient.
+    """
     worst = 0.0
     for _, offset, shape in _engine.parameter_layout(config):
         part = slice(offset, offset + math.prod(shape))
@@ -229,11 +232,13 @@ def test_every_parameter_moves_in_a_step(name, optimizer):
         moved = parameters != before
         for tensor, offset, shape in _engine.parameter_layout(config):
             part = moved[offset : offset + math.prod(shape)].reshape(shape)
-            if tensor.endswith("attention.qkv.bias") and config.position != "rope":
-                part = np.delete(
-                    part, slice(config.d_model, 2 * config.d_model)
-                )  # softmax hides it
-            # A hidden unit that no row activates has no gradient, and an exact tie in float32 may stay.
+            if tensor.endswith("attention.qkv.bias"):
+                # The softmax hides what a key's bias adds to all scores alike: without rotation
+                # all of it, and with it nearly all of the slowly turning pairs.
+                keys = slice(config.d_model, 2 * config.d_model)
+                assert config.position != "rope" or part[keys].mean() > 0.5, (tensor, backend)
+                part = np.delete(part, keys)
+            # A hidden unit that no row activates has no gradient; a tie in float32 may stay.
             has_dead_units = ".mlp." in tensor and config.activation != "gelu"
             assert part.mean() > (0.8 if has_dead_units else 0.99), (tensor, backend)
 
@@ -271,9 +276,7 @@ def test_losses_logits_and_gradients_equal_another_frameworks(name, backend):
     for key, value in case["config"].items():
         setattr(config, key, value)
     parameters = []
-    for tensor, offset, shape in _engine.parameter_layout(
-        config
-    ):  # the formula of tools/make_golden.py
+    for tensor, offset, shape in _engine.parameter_layout(config):  # as make_golden.py
         size = math.prod(shape)
         wave = np.sin(12.9898 * (offset + 1 + np.arange(size)) ** 1.1)
         scale = 0.3 if len(shape) == 1 else 1.2 / math.sqrt(shape[0])
