@@ -15,6 +15,10 @@ from hypothesis import strategies as st
 ROOT = Path(__file__).parents[2]
 GOLDEN = json.loads((ROOT / "tests/golden/tinyshakespeare_trie.json").read_text())
 
+FIGURES = ("depth", "n_nodes", "n_positions", "n_entries", "n_starts", "total_mass", "n_tokens")
+OPTIONS = ("starts", "corpus_end", "reverse", "val_fraction", "split_seed", "prune_min_mass")
+SAVED_ATTRIBUTES = (*FIGURES, *OPTIONS, "prune_min_depth", "vocab_size", "documents", "hash")
+
 
 def data_file(name: str) -> Path:
     """A public data set where it is at hand; the test is skipped where it is not."""
@@ -187,10 +191,7 @@ def test_a_saved_index_opens_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "names.agpt"
     index.save(str(path))
     opened = TrieIndex.open(path)
-    for name in (
-        "depth n_nodes n_positions n_entries n_starts total_mass n_tokens vocab_size documents hash "
-        "starts corpus_end reverse val_fraction split_seed prune_min_mass prune_min_depth"
-    ).split():
+    for name in SAVED_ATTRIBUTES:
         assert getattr(opened, name) == getattr(index, name)
     assert opened.vocabulary == index.vocabulary
     assert opened.tokens.tolist() == index.tokens.tolist()
