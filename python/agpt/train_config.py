@@ -40,7 +40,7 @@ class TrainConfig:
 
     mode: Mode = setting("trie", "Train on the positions of the trie, or on windows of the text.")
     unit: Unit = setting("positions", "What one step on the trie covers; pass is the whole trie.")
-    positions_per_step: int = setting(8192, "Positions of a step, for unit positions.")
+    positions_per_step: int = setting(2048, "Positions of a step, for unit positions.")
     ngram: int = setting(3, "Tokens that the paths of a step share, for unit ngram.")
     order: Order = setting("shuffled", "Order of the steps of a pass over the trie.")
     mass_weight: MassWeight = setting(

@@ -16,6 +16,7 @@ from agpt.training_log import TrainingLog, log_path_of
 
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 EVALUATIONS_BY_DEFAULT = 10
+BEST = ".best"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +35,7 @@ class RunOptions:
     @property
     def best(self) -> Path:
         """The checkpoint with the least held-out loss: model.best.safetensors."""
-        return self.out.with_name(f"{self.out.stem}.best{self.out.suffix}")
+        return self.out.with_name(f"{self.out.stem}{BEST}{self.out.suffix}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,6 +178,11 @@ class TrainingRun:
             stopped_by=stopped_by,
             written=self.has_written,
         )
+
+
+def last_of(checkpoint: Path) -> Path:
+    """The last checkpoint of the run that wrote `checkpoint`, which may be its best."""
+    return checkpoint.with_name(checkpoint.stem.removesuffix(BEST) + checkpoint.suffix)
 
 
 def evaluation_line(mode: str, elapsed: float, step: int, evaluation: Evaluation) -> str:

@@ -31,10 +31,12 @@ def config_options(
     *,
     skip: Container[str] = (),
     flags: Mapping[str, str] | None = None,
+    defaults: Mapping[str, str] | None = None,
 ) -> Callable[[Function], Function]:
     """Adds an option for every field but those in `skip`.
 
-    The function takes them as `{prefix}{field}`, None where not given. `flags` renames options.
+    The function takes them as `{prefix}{field}`, None where not given. `flags` renames options;
+    `defaults` says what the command does where its default is not the field's.
     """
     hints = typing.get_type_hints(config_class)
     fields = [field for field in dataclasses.fields(config_class) if field.name not in skip]
@@ -43,7 +45,7 @@ def config_options(
         for field in reversed(fields):
             name = (flags or {}).get(field.name, field.name.replace("_", "-"))
             is_flag = hints[field.name] is bool
-            default = field.metadata["default"]
+            default = (defaults or {}).get(field.name, field.metadata["default"])
             if is_flag:
                 default = name if field.default else f"no-{name}"
             function = click.option(

@@ -108,15 +108,15 @@ class _Demo:
         """Trains a new model; the seed is the same for every mode, so the first values are too."""
         trainer = self._trainer(mode, index, steps)
         positions, seconds = 0, 0.0
-        with StepProgress(f"training on {mode}", trainer.total_steps) as progress:
+        with StepProgress(mode, trainer.total_steps) as progress:
             for report in trainer:
                 positions += report.positions
                 seconds += report.seconds
                 progress.step(report)
         evaluation = trainer.evaluate()
         self.say(
-            f"   {mode:6} {positions:>9,} positions in {seconds:5.1f} s "
-            f"({positions / max(seconds, 1e-9):,.0f}/s), held-out {evaluation}"
+            f"   {mode:7}{positions:,} positions in {seconds:.1f} s "
+            f"({positions / max(seconds, 1e-9):,.0f}/s)\n          held out: {evaluation}"
         )
         return _Run(mode, trainer.model, steps, positions, seconds, evaluation)
 

@@ -11,7 +11,6 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
@@ -19,6 +18,7 @@ from agpt.trainer import StepReport
 
 SECONDS_BETWEEN_PLAIN_LINES = 10.0
 SMOOTHING = 0.95
+BAR_WIDTH = 14  # the whole line fits into 80 columns
 
 
 class _Bar:
@@ -28,9 +28,8 @@ class _Bar:
         self._console = Console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(BAR_WIDTH),
             *columns,
-            TimeElapsedColumn(),
             TextColumn("ETA"),
             TimeRemainingColumn(),
             console=self._console,

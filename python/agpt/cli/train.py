@@ -15,7 +15,7 @@ from agpt.cli.progress import StepProgress
 from agpt.files import require_writable
 from agpt.model_config import PRESETS
 from agpt.training_log import log_path_of
-from agpt.training_run import RunOptions, RunResult, TrainingRun
+from agpt.training_run import RunOptions, RunResult, TrainingRun, last_of
 
 MODEL_SUFFIX = ".safetensors"
 DEPTH_FOR_WINDOWS = 1  # windows read the tokens only, so the smallest index serves
@@ -28,7 +28,7 @@ EXIT_BY_SIGNAL = 128
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    show_default="DATA with the ending .safetensors; with --resume the same file",
+    show_default="DATA with the ending .safetensors; with --resume its file",
     help="The last checkpoint; the best is beside it.",
 )
 @click.option("--resume", type=INPUT_FILE, help="Continue the run of this checkpoint.")
@@ -59,7 +59,12 @@ EXIT_BY_SIGNAL = 128
     show_default=True,
     help="The architecture that the options of the model change.",
 )
-@config_options(ModelConfig, MODEL_PREFIX, skip={"vocab_size"})
+@config_options(
+    ModelConfig,
+    MODEL_PREFIX,
+    skip={"vocab_size"},
+    defaults={"context": "the depth of the index; for windows --window-context, or 32"},
+)
 @config_options(TrainConfig, TRAIN_PREFIX, flags={"context": "window-context"})
 @click.option(
     "--depth",
@@ -94,7 +99,8 @@ def command(
     }
     if is_index(data):
         refuse_given(context, data_options, f"has no effect: {data} is an index already")
-    out = (resume or data.with_suffix(MODEL_SUFFIX)) if out is None else out
+    if out is None:
+        out = data.with_suffix(MODEL_SUFFIX) if resume is None else last_of(resume)
     require_writable(out)
     if resume is None:
         config = TrainConfig.from_dict(train_settings)
