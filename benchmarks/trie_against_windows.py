@@ -91,7 +91,8 @@ def main() -> None:
             print(
                 f"D={depth:3d}  {name:18s} steps {results[0]['steps']:5d}  "
                 f"positions {results[0]['positions'] / 1e6:6.2f} M  "
-                f"held-out {statistics.mean(losses):.4f} +- {spread:.4f}  full context {statistics.mean(full):.4f}  "
+                f"held-out {statistics.mean(losses):.4f} +- {spread:.4f}  "
+                f"full context {statistics.mean(full):.4f}  "
                 f"{statistics.mean(r['seconds'] for r in results):5.1f} s"
             )
     if arguments.json:

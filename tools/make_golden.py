@@ -8,6 +8,7 @@ the list of parameter names and shapes. Run it in an environment with agpt and t
 import json
 import math
 import pathlib
+from typing import Any
 
 import numpy as np
 import torch
@@ -84,7 +85,7 @@ def golden_tokens(vocab_size: int) -> np.ndarray:
 class Golden:
     """The model's equations in torch, one window at a time."""
 
-    def __init__(self, config: dict, parameters: dict[str, torch.Tensor]) -> None:
+    def __init__(self, config: dict[str, Any], parameters: dict[str, torch.Tensor]) -> None:
         self.config, self.parameters = config, parameters
 
     def norm(self, x: torch.Tensor, name: str) -> torch.Tensor:
@@ -161,7 +162,7 @@ class Golden:
         return self.linear(x, "head")
 
 
-def golden_case(config: dict) -> dict:
+def golden_case(config: dict[str, Any]) -> dict[str, Any]:
     """Return loss, logits of the last position and gradient samples of one configuration."""
     engine_config = _engine.ModelConfig()
     for key, value in config.items():
