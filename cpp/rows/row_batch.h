@@ -40,6 +40,8 @@ struct RowBatch {
   int32_t begin_row(Token row_token, int32_t row_position, int32_t row_parent);
   void add_target(Token target, double target_mass);
   void end_row();
+  /// Multiplies all weights.
+  void scale_weights(double factor);
 };
 
 /// Cuts the rows into tiles of at most `tile_rows` (<= 64) and lists the keys of each: the rows on the path to its first row,

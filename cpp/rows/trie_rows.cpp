@@ -1,6 +1,9 @@
 #include "cpp/rows/trie_rows.h"
 
+#include <algorithm>
+#include <functional>
 #include <limits>
+#include <optional>
 
 #include "cpp/trie/trie_walk.h"
 
@@ -21,39 +24,100 @@ double weight_per_count(const Weighting& weighting, double mass, std::span<const
   return weighting.of_mass(mass) * factor / mass;
 }
 
+// Appends rows of a walk to a batch and knows the rows of the current path.
+class RowAppender {
+ public:
+  RowAppender(const TrieIndex& index, const Weighting& weighting, RowBatch& batch)
+      : index_(index), weighting_(weighting), batch_(&batch), log_vocabulary_(std::log(static_cast<double>(index.vocabulary_size()))) {
+    row_at_depth_.assign(static_cast<size_t>(index.depth()) + 1, -1);  // entry 0: what roots hang from, nothing
+  }
+
+  void append_ghost(const TrieEdge& edge, int depth) {
+    begin_row(edge, depth);
+    batch_->end_row();
+  }
+
+  void append(TrieWalk& walk, const TrieEdge& edge, int depth) {
+    begin_row(edge, depth);
+    if (depth < edge.depth) {
+      batch_->add_target(index_.token(edge.text + depth), weighting_.of_mass(walk.row_mass(depth)));
+    } else {
+      const std::span<const TokenCount> targets = walk.targets();
+      const double unit = weight_per_count(weighting_, edge.mass, targets, log_vocabulary_);
+      for (const TokenCount& target : targets) batch_->add_target(target.token, unit * target.count);
+    }
+    batch_->end_row();
+  }
+
+ private:
+  void begin_row(const TrieEdge& edge, int depth) {
+    const auto d = static_cast<size_t>(depth);
+    row_at_depth_[d] = batch_->begin_row(index_.token(edge.text + depth - 1), depth - 1, row_at_depth_[d - 1]);
+  }
+
+  const TrieIndex& index_;
+  const Weighting& weighting_;
+  RowBatch* batch_;
+  const double log_vocabulary_;
+  std::vector<int32_t> row_at_depth_;
+};
+
 }  // namespace
 
-void append_trie_rows(const TrieIndex& index, Index begin, Index end, const Weighting& weighting, RowBatch& batch) {
+void append_trie_rows(const TrieIndex& index, Index begin, Index end, const Weighting& weighting, RowBatch& batch, Index most_mass) {
   if (begin >= end) return;
-  const double log_vocabulary = std::log(static_cast<double>(index.vocabulary_size()));
   TrieWalk walk(index, index.node_of_row(begin));
+  RowAppender appender(index, weighting, batch);
   TrieEdge edge;
-  std::vector<int32_t> row_at_depth(static_cast<size_t>(index.depth()) + 1, -1);  // entry 0: what roots hang from, nothing
   bool first = true;
   for (Index row = begin; row < end && walk.next(edge);) {
-    int depth = edge.parent_depth + 1;
-    if (first) {
-      const int begin_depth = depth + static_cast<int>(begin - edge.first_row);
-      for (depth = 1; depth < begin_depth; ++depth) {
-        const auto d = static_cast<size_t>(depth);
-        row_at_depth[d] = batch.begin_row(index.token(edge.text + depth - 1), depth - 1, row_at_depth[d - 1]);
-        batch.end_row();
-      }
-      first = false;
-    }
+    int depth = edge.parent_depth + 1 + static_cast<int>(first ? begin - edge.first_row : 0);
+    if (first)
+      for (int ghost = 1; ghost < depth; ++ghost) appender.append_ghost(edge, ghost);
+    first = false;
     for (; depth <= edge.depth && row < end; ++depth, ++row) {
-      const auto d = static_cast<size_t>(depth);
-      row_at_depth[d] = batch.begin_row(index.token(edge.text + depth - 1), depth - 1, row_at_depth[d - 1]);
-      if (depth < edge.depth) {
-        batch.add_target(index.token(edge.text + depth), weighting.of_mass(walk.row_mass(depth)));
-      } else {
-        const std::span<const TokenCount> targets = walk.targets();
-        const double unit = weight_per_count(weighting, edge.mass, targets, log_vocabulary);
-        for (const TokenCount& target : targets) batch.add_target(target.token, unit * target.count);
-      }
-      batch.end_row();
+      if (static_cast<Index>(walk.row_mass(depth)) > most_mass)
+        appender.append_ghost(edge, depth);
+      else
+        appender.append(walk, edge, depth);
     }
   }
+}
+
+std::vector<RowBatch> heavy_rows(const TrieIndex& index, Index mass, const Weighting& weighting, Index batch_rows) {
+  std::vector<RowBatch> batches;
+  std::optional<RowAppender> appender;
+  TrieEdge edge;
+  for (Index node = 0; node < index.n_nodes();) {
+    TrieWalk walk(index, node);
+    walk.next(edge);
+    int depth = edge.parent_depth + 1;
+    if (batches.empty() || batches.back().n_positions >= batch_rows) {
+      batches.emplace_back();
+      appender.emplace(index, weighting, batches.back());
+      for (int ghost = 1; ghost < depth; ++ghost) appender->append_ghost(edge, ghost);
+    }
+    for (; depth <= edge.depth && static_cast<Index>(walk.row_mass(depth)) > mass; ++depth) appender->append(walk, edge, depth);
+    node = depth > edge.depth ? node + 1 : index.subtree_end(node);  // below a light row all rows are light
+  }
+  return batches;
+}
+
+Index mass_exceeded_by(const TrieIndex& index, Index n_rows) {
+  if (n_rows <= 0) return kAnyMass;
+  std::vector<Index> heaviest;  // a heap of the n_rows + 1 largest masses, least on top
+  TrieWalk walk(index, 0);
+  for (TrieEdge edge; walk.next(edge);)
+    for (int depth = edge.parent_depth + 1; depth <= edge.depth; ++depth) {
+      const auto mass = static_cast<Index>(walk.row_mass(depth));
+      if (static_cast<Index>(heaviest.size()) > n_rows && mass <= heaviest.front()) break;  // mass never grows along an edge
+      heaviest.push_back(mass);
+      std::push_heap(heaviest.begin(), heaviest.end(), std::greater<>());
+      if (static_cast<Index>(heaviest.size()) <= n_rows + 1) continue;
+      std::pop_heap(heaviest.begin(), heaviest.end(), std::greater<>());
+      heaviest.pop_back();
+    }
+  return static_cast<Index>(heaviest.size()) > n_rows ? heaviest.front() : 0;
 }
 
 Index shallowest_cut(const TrieIndex& index, Index row, Index slack) {

@@ -8,8 +8,19 @@
 
 namespace agpt {
 
-/// Appends the ghost rows of `begin` and the rows [begin, end) of the index to the batch.
-void append_trie_rows(const TrieIndex& index, Index begin, Index end, const Weighting& weighting, RowBatch& batch);
+constexpr Index kAnyMass = Index{1} << 62;
+
+/// Appends the ghost rows of `begin` and the rows [begin, end) of the index to the batch. Rows whose mass is above `most_mass`
+/// become ghost rows too.
+void append_trie_rows(const TrieIndex& index, Index begin, Index end, const Weighting& weighting, RowBatch& batch,
+                      Index most_mass = kAnyMass);
+
+/// The rows whose mass is above `mass`, as batches of about `batch_rows` rows. A row's ancestors have at least its mass, so
+/// these rows are a forest of their own: the top of the trie.
+std::vector<RowBatch> heavy_rows(const TrieIndex& index, Index mass, const Weighting& weighting, Index batch_rows);
+
+/// The least mass that at most `n_rows` rows exceed.
+Index mass_exceeded_by(const TrieIndex& index, Index n_rows);
 
 /// The best row to end a batch at, among `row` and the `slack` rows before it: the last of least depth, because the batch that
 /// begins there needs the fewest ghost rows.

@@ -48,7 +48,13 @@ struct TrieStepConfig {
   Index positions = 16384;
   StepOrder order = StepOrder::shuffled;  ///< shuffled: the steps of a pass in random order; for `positions`, its batches
   uint64_t seed = 0;
-  Index batch_rows = 256;                 ///< Rows of a batch, ghosts excluded; does not change the result.
+  /// With `positions`: about this share of a step's rows are the heaviest rows of the trie, which are in every step with their
+  /// weight spread over the pass. A pass is still the exact sum, but a row that outweighs a whole step no longer comes all at
+  /// once. 0 is off.
+  double heavy_share = 0;
+  /// Rows of a batch, ghosts excluded. The gradient of a step does not depend on it, but for `positions` it is the grain of the
+  /// shuffling.
+  Index batch_rows = 256;
   Weighting weighting;
 
   void validate() const;

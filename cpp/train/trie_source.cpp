@@ -17,7 +17,13 @@ class TrieSource final : public StepSource {
     AGPT_REQUIRE(index.n_positions() > 0, "the index has no positions to train on");
     if (config.unit == TrieStepConfig::Unit::ngram) find_groups();
     batches_per_pass_ = (index.n_positions() + config.batch_rows - 1) / config.batch_rows;
-    batches_per_step_ = std::max<Index>(1, (config.positions + config.batch_rows / 2) / config.batch_rows);
+    if (config.unit == TrieStepConfig::Unit::positions && config.heavy_share > 0) {
+      heavy_mass_ = mass_exceeded_by(index, static_cast<Index>(config.heavy_share * static_cast<double>(config.positions)));
+      heavy_ = heavy_rows(index, heavy_mass_, config.weighting, config.batch_rows);
+    }
+    Index n_heavy = 0;
+    for (const RowBatch& batch : heavy_) n_heavy += batch.n_positions;
+    batches_per_step_ = std::max<Index>(1, (config.positions - n_heavy + config.batch_rows / 2) / config.batch_rows);
   }
 
   Index steps_per_pass() const override {
@@ -36,9 +42,15 @@ class TrieSource final : public StepSource {
       const auto group = static_cast<size_t>(permuted(number, steps_per_pass(), pass));
       return range(group_begin_[group], group_begin_[group + 1]);
     }
-    const Index first = number * batches_per_step_;
-    return {std::min(batches_per_step_, batches_per_pass_ - first), [this, first, pass](Index i, RowBatch& batch) {
-              build(0, index_.n_positions(), permuted(first + i, batches_per_pass_, pass), batch);
+    const Index first = number * batches_per_step_, n_light = std::min(batches_per_step_, batches_per_pass_ - first);
+    const double share = static_cast<double>(n_light) / static_cast<double>(batches_per_pass_);
+    return {n_light + static_cast<Index>(heavy_.size()), [this, first, pass, n_light, share](Index i, RowBatch& batch) {
+              if (i < n_light) {
+                build(0, index_.n_positions(), permuted(first + i, batches_per_pass_, pass), batch, heavy_mass_);
+              } else {
+                batch = heavy_[static_cast<size_t>(i - n_light)];
+                batch.scale_weights(share);
+              }
             }};
   }
 
@@ -75,12 +87,12 @@ class TrieSource final : public StepSource {
   }
 
   StepWork range(Index begin, Index end) const {
-    return {(end - begin + config_.batch_rows - 1) / config_.batch_rows, [this, begin, end](Index i, RowBatch& batch) { build(begin, end, i, batch); }};
+    return {(end - begin + config_.batch_rows - 1) / config_.batch_rows, [this, begin, end](Index i, RowBatch& batch) { build(begin, end, i, batch, kAnyMass); }};
   }
 
   // Batch i of the rows [begin, end): cut near multiples of batch_rows, where few ghost rows are needed.
-  void build(Index begin, Index end, Index i, RowBatch& batch) const {
-    append_trie_rows(index_, cut(begin, end, i), cut(begin, end, i + 1), config_.weighting, batch);
+  void build(Index begin, Index end, Index i, RowBatch& batch, Index most_mass) const {
+    append_trie_rows(index_, cut(begin, end, i), cut(begin, end, i + 1), config_.weighting, batch, most_mass);
   }
 
   Index cut(Index begin, Index end, Index i) const {
@@ -93,6 +105,8 @@ class TrieSource final : public StepSource {
   const TrieStepConfig config_;
   std::vector<Index> group_begin_;  // first row of each group, then n_positions
   Index batches_per_pass_ = 0, batches_per_step_ = 1;
+  Index heavy_mass_ = kAnyMass;     // rows above it are in heavy_
+  std::vector<RowBatch> heavy_;     // in every step
 };
 
 }  // namespace
@@ -100,6 +114,7 @@ class TrieSource final : public StepSource {
 void TrieStepConfig::validate() const {
   AGPT_REQUIRE(ngram >= 1, "a partition by n-grams needs n of at least 1");
   AGPT_REQUIRE(positions >= 1, "positions per step must be at least 1");
+  AGPT_REQUIRE(heavy_share >= 0 && heavy_share < 1, "heavy_share must be at least 0 and below 1 (0 is off)");
   AGPT_REQUIRE(batch_rows >= 1 && batch_rows <= (1 << 24), "batch_rows must be from 1 to 2^24, not " + std::to_string(batch_rows));
   AGPT_REQUIRE(weighting.entropy_lambda >= 0 && std::isfinite(weighting.entropy_lambda), "entropy_lambda must be a number of at least 0");
 }

@@ -34,8 +34,8 @@ LARGEST_NGRAM = 8
 class TrainConfig:
     """Everything that decides the result of a training run, apart from the model and the data.
 
-    A pass goes once over all positions of the trie, or once over all windows. `threads` and
-    `batch_rows` change the speed only.
+    A pass goes once over all positions of the trie, or once over all windows. `threads`
+    changes the speed only; `batch_rows` is also the grain in which the rows of a trie are shuffled.
     """
 
     mode: Mode = setting("trie", "Train on the positions of the trie, or on windows of the text.")
@@ -47,6 +47,10 @@ class TrainConfig:
         "linear", "Weight of a position as a function of its count; linear equals all windows."
     )
     entropy_lambda: float = setting(0.0, "Extra weight of positions with uncertain targets.")
+    heavy_share: float = setting(
+        0.125,
+        "Share of a step's positions for the trie's heaviest, in every step with less weight.",
+    )
     normalise: Normalisation = setting(
         "step", "Divide gradients by the weight of the step, or by the mean of the pass."
     )
@@ -85,7 +89,7 @@ class TrainConfig:
         require_seed(self.seed)
         for name in ("positions_per_step", "windows_per_step", "batch_rows"):
             require_at_least(name, getattr(self, name), 1)
-        for name in ("stride", "threads", "entropy_lambda", "clip_norm"):
+        for name in ("stride", "threads", "entropy_lambda", "heavy_share", "clip_norm"):
             require_at_least(name, getattr(self, name), 0)
         for name in ("context", "steps"):
             if getattr(self, name) is not None:

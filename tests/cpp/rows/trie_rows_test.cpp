@@ -114,6 +114,53 @@ TEST_CASE("the steps of a pass give every context once, whatever the unit, the o
   }
 }
 
+TEST_CASE("heavy rows are in every step, and over a pass their weights add up to what they were") {
+  Random random(5);
+  for (int round = 0; round < 40; ++round) {
+    const Corpus corpus = random_corpus(random, 50 + static_cast<Index>(random.below(200)), 1 + random.below(5));
+    const TrieIndex index = build(corpus, 1 + static_cast<int>(random.below(10)));
+    TrieStepConfig config;
+    config.positions = 40 + static_cast<Index>(random.below(40));
+    config.batch_rows = 8;
+    config.heavy_share = 0.1 + 0.5 * random.uniform();
+    const auto source = make_trie_source(index, config);
+    std::map<Path, Targets> sum;
+    std::map<Path, Index> steps_with;
+    for (Index step = 0; step < source->steps_per_pass(); ++step) {
+      const StepWork work = source->work(step);
+      std::map<Path, Targets> rows;
+      for (Index b = 0; b < work.n_batches; ++b) {
+        RowBatch batch;
+        work.build(b, batch);
+        collect(batch, rows);
+      }
+      for (const auto& [path, targets] : rows) {
+        ++steps_with[path];
+        for (const auto& [token, weight] : targets) sum[path][token] += weight;
+      }
+    }
+    const std::map<Path, Targets> expected = all_contexts(corpus, index.depth());
+    CHECK(sum.size() == expected.size());
+    double least_heavy = 1e9, most_light = 0;
+    Index n_heavy = 0;
+    for (const auto& [path, targets] : expected) {
+      double mass = 0;
+      for (const auto& [token, count] : targets) {
+        CHECK(sum[path][token] == doctest::Approx(count).epsilon(1e-12));
+        mass += count;
+      }
+      const bool heavy = steps_with[path] == source->steps_per_pass() && source->steps_per_pass() > 1;
+      n_heavy += heavy;
+      (heavy ? least_heavy : most_light) = heavy ? std::min(least_heavy, mass) : std::max(most_light, mass);
+      if (!heavy) CHECK(steps_with[path] == 1);
+    }
+    if (source->steps_per_pass() > 1) {
+      CHECK(least_heavy > most_light);
+      CHECK(static_cast<double>(n_heavy) <= config.heavy_share * static_cast<double>(config.positions));
+    }
+  }
+}
+
 TEST_CASE("a partition by n-grams never puts two paths of n tokens into one step") {
   Random random(3);
   const Corpus corpus = random_corpus(random, 300, 4);
