@@ -7,7 +7,8 @@
 
 namespace agpt {
 
-/// Any change within one aligned word of 8 bytes is certain to change the result; others go unseen with probability 2^-64.
+/// Any change within one aligned word of 8 bytes is certain to change the result; others go unseen with probability
+/// 2^-64.
 uint64_t checksum(std::span<const std::byte> bytes);
 
 }  // namespace agpt

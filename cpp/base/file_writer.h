@@ -1,4 +1,5 @@
-// Writes a file so that its name only ever shows a whole one: under a temporary name beside it, renamed when it is safe on disk.
+// Writes a file so that its name only ever shows a whole one: under a temporary name beside it, renamed when it is safe
+// on disk.
 #pragma once
 
 #include <cstddef>

@@ -13,17 +13,19 @@
 
 namespace agpt {
 
-/// With documents, the tokens are boundary, document, boundary, boundary, document, boundary, ... : each has its own two.
+/// With documents, the tokens are boundary, document, boundary, boundary, document, boundary, ... : each has its own
+/// two.
 class Corpus {
  public:
-  /// Reads a file of text; `kind` is characters or bytes. With documents each line is one: line ends are stripped, empty lines
-  /// skipped. Throws FormatError for a file that cannot be read, is empty, or is not UTF-8 where characters are wanted.
+  /// Reads a file of text; `kind` is characters or bytes. With documents each line is one: line ends are stripped,
+  /// empty lines skipped. Throws FormatError for a file that cannot be read, is empty, or is not UTF-8 where characters
+  /// are wanted.
   static Corpus from_file(const std::string& path, VocabularyKind kind, bool documents);
   /// Throws ArgumentError for an empty text.
   static Corpus from_text(std::string_view text, VocabularyKind kind);
   static Corpus from_documents(std::span<const std::string_view> documents, VocabularyKind kind);
-  /// Ids below `vocabulary_size` (default: the largest id + 1), of any integer type of 1 to 8 bytes. Throws ArgumentError for an id
-  /// out of range.
+  /// Ids below `vocabulary_size` (default: the largest id + 1), of any integer type of 1 to 8 bytes. Throws
+  /// ArgumentError for an id out of range.
   template <class Id>
   static Corpus from_tokens(std::span<const Id> ids, std::optional<Index> vocabulary_size);
   static Corpus from_token_documents(std::span<const std::vector<Token>> documents,

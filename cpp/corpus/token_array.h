@@ -21,9 +21,14 @@ class TokenArray {
   void set(Index i, Token token) {
     void* const data = image_.writable().data();
     switch (token_bytes_) {
-      case 1: static_cast<uint8_t*>(data)[i] = static_cast<uint8_t>(token); break;
-      case 2: static_cast<uint16_t*>(data)[i] = static_cast<uint16_t>(token); break;
-      default: static_cast<uint32_t*>(data)[i] = token;
+      case 1:
+        static_cast<uint8_t*>(data)[i] = static_cast<uint8_t>(token);
+        break;
+      case 2:
+        static_cast<uint16_t*>(data)[i] = static_cast<uint16_t>(token);
+        break;
+      default:
+        static_cast<uint32_t*>(data)[i] = token;
     }
   }
 

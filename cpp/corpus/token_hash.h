@@ -5,8 +5,8 @@
 
 namespace agpt {
 
-/// FNV-1a over the ids, four little-endian bytes each; the count is mixed in last. The start value is the published basis
-/// without its last digit, as the reference tools have it, so that hashes can be compared with theirs.
+/// FNV-1a over the ids, four little-endian bytes each; the count is mixed in last. The start value is the published
+/// basis without its last digit, as the reference tools have it, so that hashes can be compared with theirs.
 uint64_t token_hash(TokenView tokens);
 
 }  // namespace agpt

@@ -29,9 +29,12 @@ class TokenView {
 
   Token operator[](Index i) const {
     switch (token_bytes_) {
-      case 1: return static_cast<const uint8_t*>(data_)[i];
-      case 2: return static_cast<const uint16_t*>(data_)[i];
-      default: return static_cast<const uint32_t*>(data_)[i];
+      case 1:
+        return static_cast<const uint8_t*>(data_)[i];
+      case 2:
+        return static_cast<const uint16_t*>(data_)[i];
+      default:
+        return static_cast<const uint32_t*>(data_)[i];
     }
   }
 
@@ -39,14 +42,18 @@ class TokenView {
     return {static_cast<const char*>(data_) + begin * token_bytes_, size, token_bytes_};
   }
 
-  /// Calls visitor with a std::span of const uint8_t, uint16_t or uint32_t: loops over many tokens choose the width once.
+  /// Calls visitor with a std::span of const uint8_t, uint16_t or uint32_t: loops over many tokens choose the width
+  /// once.
   template <class Visitor>
   decltype(auto) visit(Visitor&& visitor) const {
     const auto size = static_cast<size_t>(size_);
     switch (token_bytes_) {
-      case 1: return visitor(std::span(static_cast<const uint8_t*>(data_), size));
-      case 2: return visitor(std::span(static_cast<const uint16_t*>(data_), size));
-      default: return visitor(std::span(static_cast<const uint32_t*>(data_), size));
+      case 1:
+        return visitor(std::span(static_cast<const uint8_t*>(data_), size));
+      case 2:
+        return visitor(std::span(static_cast<const uint16_t*>(data_), size));
+      default:
+        return visitor(std::span(static_cast<const uint32_t*>(data_), size));
     }
   }
 

@@ -7,8 +7,8 @@
 
 namespace agpt {
 
-/// The character at `at`, which moves behind it. Throws FormatError, with the byte offset, if no character begins there:
-/// `name` says what the text is ("the text", "'file.txt'").
+/// The character at `at`, which moves behind it. Throws FormatError, with the byte offset, if no character begins
+/// there: `name` says what the text is ("the text", "'file.txt'").
 char32_t next_character(std::string_view text, size_t& at, std::string_view name = "the text");
 
 void append_utf8(char32_t character, std::string& text);

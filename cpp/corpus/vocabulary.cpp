@@ -16,9 +16,12 @@ constexpr Token kUnknown = ~Token{0};
 
 std::string to_string(VocabularyKind kind) {
   switch (kind) {
-    case VocabularyKind::characters: return "char";
-    case VocabularyKind::bytes: return "byte";
-    case VocabularyKind::tokens: break;
+    case VocabularyKind::characters:
+      return "char";
+    case VocabularyKind::bytes:
+      return "byte";
+    case VocabularyKind::tokens:
+      break;
   }
   return "tokens";
 }
@@ -81,8 +84,12 @@ Vocabulary Vocabulary::from_parts(VocabularyKind kind, std::string_view characte
       AGPT_REQUIRE(vocabulary.characters() == characters, "the characters of a vocabulary must be distinct and sorted");
       break;
     }
-    case VocabularyKind::bytes: vocabulary = of_bytes(boundary.has_value()); break;
-    case VocabularyKind::tokens: vocabulary = of_tokens(size_of_text, boundary.has_value()); break;
+    case VocabularyKind::bytes:
+      vocabulary = of_bytes(boundary.has_value());
+      break;
+    case VocabularyKind::tokens:
+      vocabulary = of_tokens(size_of_text, boundary.has_value());
+      break;
   }
   AGPT_REQUIRE(vocabulary.size() == size, "a vocabulary of kind '" + to_string(kind) + "' has " +
                                               std::to_string(vocabulary.size()) + " ids, not " + std::to_string(size));
@@ -110,9 +117,10 @@ Token Vocabulary::id_of(char32_t character) const {
 }
 
 void Vocabulary::require_text() const {
-  AGPT_REQUIRE(kind_ != VocabularyKind::tokens,
-               "the vocabulary is of token ids without a tokenizer: encode and decode text outside, with the tokenizer that "
-               "made the ids");
+  AGPT_REQUIRE(
+      kind_ != VocabularyKind::tokens,
+      "the vocabulary is of token ids without a tokenizer: encode and decode text outside, with the tokenizer that "
+      "made the ids");
 }
 
 std::vector<Token> Vocabulary::encode(std::string_view text) const {

@@ -35,7 +35,8 @@ class CharacterSet {
   std::vector<bool> seen_;  // by code point
 };
 
-/// Ids 0 .. size-1. With documents the last id is the boundary: it begins and ends each document and stands for no text.
+/// Ids 0 .. size-1. With documents the last id is the boundary: it begins and ends each document and stands for no
+/// text.
 class Vocabulary {
  public:
   Vocabulary() = default;
@@ -55,8 +56,8 @@ class Vocabulary {
   /// The characters in id order, as UTF-8; empty for other kinds.
   std::string characters() const;
 
-  /// Text to ids, without boundaries. Throws ArgumentError for a character that the vocabulary lacks, or if the kind has no
-  /// text; FormatError if a vocabulary of characters is given text that is not UTF-8.
+  /// Text to ids, without boundaries. Throws ArgumentError for a character that the vocabulary lacks, or if the kind
+  /// has no text; FormatError if a vocabulary of characters is given text that is not UTF-8.
   std::vector<Token> encode(std::string_view text) const;
   /// The same without the array: emit(id) for each.
   template <class Emit>

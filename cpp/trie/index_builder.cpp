@@ -52,7 +52,8 @@ std::vector<uint32_t> evenly_spread_starts(Index n_candidates, const Starts& rul
   return starts;
 }
 
-// Suffixes that agree up to the end of their documents were told apart by what comes after it: makes them ties, in text order.
+// Suffixes that agree up to the end of their documents were told apart by what comes after it: makes them ties, in text
+// order.
 void stop_at_document_ends(const PathLimits& limits, int depth, uint32_t* suffixes, uint8_t* common, uint32_t n) {
   const auto full = static_cast<uint8_t>(depth + 1);
   for (uint32_t begin = 0; begin < n;) {
@@ -109,25 +110,30 @@ class PartsBuilder {
 };
 
 int resolve_threads(int n_threads) {
+  AGPT_REQUIRE(n_threads >= 0 && n_threads <= 1024, "the number of threads is " + std::to_string(n_threads) +
+                                                        ", but must be from 0 (as many as the machine has) to 1024");
   if (n_threads != 0) return n_threads;
   return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1u, 64u));
 }
 
-// Bytes of the parts: at most two nodes a start, of one byte and a label each, and about as much in the sparser columns.
-size_t parts_bytes(size_t n_starts, int token_bytes) {
-  return n_starts * (4 + 3 * static_cast<size_t>(token_bytes));
-}
+// Bytes of the parts: at most two nodes a start, of one byte and a label each, and about as much in the sparser
+// columns.
+size_t parts_bytes(size_t n_starts, int token_bytes) { return n_starts * (4 + 3 * static_cast<size_t>(token_bytes)); }
 
 }  // namespace
 
 std::vector<uint32_t> choose_starts(TokenView tokens, std::optional<Token> boundary, const Starts& starts) {
   const bool suits_documents = starts.rule == Starts::Rule::every || starts.rule == Starts::Rule::documents;
-  AGPT_REQUIRE(!boundary || suits_documents, "the starts '" + starts.to_string() +
-                                                 "' are for a running text: a corpus of documents has documents or every");
+  AGPT_REQUIRE(
+      !boundary || suits_documents,
+      "the starts '" + starts.to_string() + "' are for a running text: a corpus of documents has documents or every");
   switch (starts.rule) {
-    case Starts::Rule::every: return every_start(tokens, boundary);
-    case Starts::Rule::max: return evenly_spread_starts(tokens.size() - 1, starts);
-    case Starts::Rule::stride: break;
+    case Starts::Rule::every:
+      return every_start(tokens, boundary);
+    case Starts::Rule::max:
+      return evenly_spread_starts(tokens.size() - 1, starts);
+    case Starts::Rule::stride:
+      break;
     case Starts::Rule::documents:
       AGPT_REQUIRE(boundary, "the starts 'documents' need a corpus of documents, but this is a running text");
       return document_starts(tokens, *boundary);
@@ -165,7 +171,8 @@ TrieIndex build_trie_index(const Corpus& corpus, const IndexOptions& options, in
       "the index builder");
   const IndexSource source{split, corpus.vocabulary(), options, n_starts};
   ByteImage image = tokens.visit([&]<class Id>(std::span<const Id> ids) {
-    auto parts = PartsBuilder<Id>(ids, limits, options, chunks, *text, static_cast<int>(threads)).build(n_starts, progress);
+    auto parts =
+        PartsBuilder<Id>(ids, limits, options, chunks, *text, static_cast<int>(threads)).build(n_starts, progress);
     text.reset();  // the image takes its place
     return make_index_image(source, parts);
   });

@@ -1,5 +1,5 @@
-// Builds the index of a corpus: packs the text, sorts the suffixes at the starts, and turns each chunk of them into a part of the
-// columns. No suffix array, no pointer trie.
+// Builds the index of a corpus: packs the text, sorts the suffixes at the starts, and turns each chunk of them into a
+// part of the columns. No suffix array, no pointer trie.
 #pragma once
 
 #include <functional>
@@ -10,16 +10,17 @@
 
 namespace agpt {
 
-/// Called now and then from the calling thread, with the part of the work that is done, 0 .. 1. What it throws ends the build.
+/// Called now and then from the calling thread, with the part of the work that is done, 0 .. 1. What it throws ends the
+/// build.
 using BuildProgress = std::function<void(double fraction)>;
 
-/// The index is the same, byte for byte, for any number of threads. n_threads = 0: as many as the machine has. Throws ArgumentError
-/// for options out of range or a corpus that is too short or too long, and MemoryCapError.
+/// The index is the same, byte for byte, for any number of threads. n_threads = 0: as many as the machine has. Throws
+/// ArgumentError for options out of range or a corpus that is too short or too long, and MemoryCapError.
 TrieIndex build_trie_index(const Corpus& corpus, const IndexOptions& options, int n_threads = 0,
                            const BuildProgress& progress = nullptr);
 
-/// The starts that a rule chooses among `tokens`, ascending. Throws ArgumentError if the rule does not suit the corpus: documents need
-/// a `boundary`, stride and max a running text.
+/// The starts that a rule chooses among `tokens`, ascending. Throws ArgumentError if the rule does not suit the corpus:
+/// documents need a `boundary`, stride and max a running text.
 std::vector<uint32_t> choose_starts(TokenView tokens, std::optional<Token> boundary, const Starts& starts);
 
 }  // namespace agpt

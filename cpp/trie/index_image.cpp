@@ -88,7 +88,7 @@ class ImageMaker {
     for (const Part& part : parts_) n += (part.*field).size();
     return n;
   }
-  void place_with_overflow(Column column, OverflowColumn Part::*field) {
+  void place_with_overflow(Column column, OverflowColumn Part::* field) {
     uint64_t n = 0, n_large = 0;
     for (const Part& part : parts_) {
       n += (part.*field).small.size();
@@ -174,7 +174,7 @@ class ImageMaker {
   }
 
   template <class T>
-  void write_reversed(Column to, std::vector<T> Part::*field) {
+  void write_reversed(Column to, std::vector<T> Part::* field) {
     T* out = column<T>(to);
     for (Part& part : parts_) {
       out = std::reverse_copy((part.*field).begin(), (part.*field).end(), out);
@@ -184,7 +184,7 @@ class ImageMaker {
 
   // Elements that are numbers of nodes or leaves, counted from the last of the part.
   template <class Last>
-  void write_numbers(Column to, std::vector<uint32_t> Part::*field, Last last) {
+  void write_numbers(Column to, std::vector<uint32_t> Part::* field, Last last) {
     uint32_t* out = column<uint32_t>(to);
     for (size_t p = 0; p < parts_.size(); ++p) {
       std::vector<uint32_t>& numbers = parts_[p].*field;
@@ -193,7 +193,7 @@ class ImageMaker {
     }
   }
 
-  void write_with_overflow(Column to, OverflowColumn Part::*field) {
+  void write_with_overflow(Column to, OverflowColumn Part::* field) {
     uint8_t* small = column<uint8_t>(to);
     uint32_t* at = column<uint32_t>(static_cast<Column>(static_cast<uint32_t>(to) + 1));
     uint32_t* value = column<uint32_t>(static_cast<Column>(static_cast<uint32_t>(to) + 2));

@@ -18,8 +18,8 @@ struct IndexSource {
   Index n_starts;
 };
 
-/// The image depends on the parts alone, which are emptied on the way: the peak is little more than the image. parts: in token
-/// order. Throws ArgumentError if there are 2^32 nodes or more.
+/// The image depends on the parts alone, which are emptied on the way: the peak is little more than the image. parts:
+/// in token order. Throws ArgumentError if there are 2^32 nodes or more.
 template <class Id>
 ByteImage make_index_image(const IndexSource& source, std::vector<TriePart<Id>>& parts);
 

@@ -24,7 +24,8 @@ size_t element_bytes(Column column, size_t token_bytes) {
     case Column::held_out:
     case Column::label:
     case Column::entry_token:
-    case Column::childless_token: return token_bytes;
+    case Column::childless_token:
+      return token_bytes;
     case Column::characters:
     case Column::parent_depth:
     case Column::size:
@@ -32,13 +33,17 @@ size_t element_bytes(Column column, size_t token_bytes) {
     case Column::entry_count:
     case Column::short_leaf_depth:
     case Column::childless_count:
-    case Column::ended_depth: return 1;
+    case Column::ended_depth:
+      return 1;
     case Column::position_counts:
     case Column::shared_counts:
     case Column::node_counts:
-    case Column::mass_counts: return sizeof(uint64_t);
-    case Column::blocks: return sizeof(IndexBlock);
-    default: return sizeof(uint32_t);
+    case Column::mass_counts:
+      return sizeof(uint64_t);
+    case Column::blocks:
+      return sizeof(IndexBlock);
+    default:
+      return sizeof(uint32_t);
   }
 }
 

@@ -21,41 +21,42 @@ inline constexpr uint32_t kIndexVersion = 1;
 inline constexpr int kMaxDepth = 253;
 inline constexpr Index kMaxTokens = Index{1} << 31;  // exclusive
 
-/// The columns, in file order. Columns "token" have token_bytes bytes per element. A column of bytes with an overflow holds
-/// 255 for "look it up": element numbers, ascending, in ..._overflow_at (u32), their values in ..._overflow (u32).
+/// The columns, in file order. Columns "token" have token_bytes bytes per element. A column of bytes with an overflow
+/// holds 255 for "look it up": element numbers, ascending, in ..._overflow_at (u32), their values in ..._overflow
+/// (u32).
 enum class Column : uint32_t {
-  tokens,                // token (n_tokens): the training text
-  held_out,              // token (n_held_out)
-  characters,            // UTF-8: the characters of the vocabulary in id order
-  position_counts,       // u64 (depth + 1): rows of each depth
-  shared_counts,         // u64 (depth + 1): rows of each depth whose mass is more than 1
-  node_counts,           // u64 (depth + 1): endpoints of each depth
-  mass_counts,           // u64 (depth + 1): sum of the masses of the rows of each depth
-  parent_depth,          // u8 (n_nodes + 1): depth of the parent; a 0 ends the column
-  label,                 // token (n_nodes): first token of the edge
-  leaf_start,            // u32 (n_leaves): where the path of a leaf begins in the text
-  blocks,                // IndexBlock (n_nodes / 64 + 1)
-  size,                  // u8 (interior nodes): nodes of the subtree, with overflow
+  tokens,           // token (n_tokens): the training text
+  held_out,         // token (n_held_out)
+  characters,       // UTF-8: the characters of the vocabulary in id order
+  position_counts,  // u64 (depth + 1): rows of each depth
+  shared_counts,    // u64 (depth + 1): rows of each depth whose mass is more than 1
+  node_counts,      // u64 (depth + 1): endpoints of each depth
+  mass_counts,      // u64 (depth + 1): sum of the masses of the rows of each depth
+  parent_depth,     // u8 (n_nodes + 1): depth of the parent; a 0 ends the column
+  label,            // token (n_nodes): first token of the edge
+  leaf_start,       // u32 (n_leaves): where the path of a leaf begins in the text
+  blocks,           // IndexBlock (n_nodes / 64 + 1)
+  size,             // u8 (interior nodes): nodes of the subtree, with overflow
   size_overflow_at,
   size_overflow,
-  mass,                  // u8 (interior nodes): mass of the endpoint, with overflow
+  mass,  // u8 (interior nodes): mass of the endpoint, with overflow
   mass_overflow_at,
   mass_overflow,
-  heavy_leaf,            // u32: number, among the leaves, of those with mass > 1
-  heavy_begin,           // u32 (heavy leaves + 1): their targets in entry_token
-  entry_token,           // token
-  entry_count,           // u8, with overflow
+  heavy_leaf,   // u32: number, among the leaves, of those with mass > 1
+  heavy_begin,  // u32 (heavy leaves + 1): their targets in entry_token
+  entry_token,  // token
+  entry_count,  // u8, with overflow
   entry_count_overflow_at,
   entry_count_overflow,
-  short_leaf_node,       // u32: leaves of less than full depth
-  short_leaf_depth,      // u8
-  childless_node,        // u32: one per target that no child stands for: its node
-  childless_token,       // token: the target
-  childless_count,       // u8, with overflow
+  short_leaf_node,   // u32: leaves of less than full depth
+  short_leaf_depth,  // u8
+  childless_node,    // u32: one per target that no child stands for: its node
+  childless_token,   // token: the target
+  childless_count,   // u8, with overflow
   childless_count_overflow_at,
   childless_count_overflow,
-  ended_node,            // u32: one per start that runs into the end of the text on this node's edge
-  ended_depth,           // u8: the depth it reaches
+  ended_node,   // u32: one per start that runs into the end of the text on this node's edge
+  ended_depth,  // u8: the depth it reaches
   n_columns,
 };
 inline constexpr size_t kColumns = static_cast<size_t>(Column::n_columns);
@@ -110,7 +111,9 @@ struct OverflowView {
   std::span<const uint8_t> small;
   std::span<const uint32_t> at, value;
 
-  uint32_t operator[](Index i) const { return small[static_cast<size_t>(i)] < 255 ? small[static_cast<size_t>(i)] : large(i); }
+  uint32_t operator[](Index i) const {
+    return small[static_cast<size_t>(i)] < 255 ? small[static_cast<size_t>(i)] : large(i);
+  }
 
  private:
   uint32_t large(Index i) const;
@@ -127,8 +130,8 @@ struct IndexColumns {
   OverflowView size, mass, entry_count, childless_count;
 };
 
-/// Reads and checks the header of `image`: every number that sizes or places a column is proved to fit. `name` says in errors
-/// what was read. Throws FormatError.
+/// Reads and checks the header of `image`: every number that sizes or places a column is proved to fit. `name` says in
+/// errors what was read. Throws FormatError.
 IndexHeader read_index_header(std::span<const std::byte> image, const std::string& name);
 /// The arrays of a header that read_index_header() returned.
 IndexColumns index_columns(const IndexHeader& header, std::span<const std::byte> image);

@@ -47,14 +47,17 @@ Starts Starts::parse(const std::string& text) {
 
 std::string Starts::to_string() const {
   switch (rule) {
-    case Rule::every: return "every";
-    case Rule::stride: return "stride=" + std::to_string(stride);
+    case Rule::every:
+      return "every";
+    case Rule::stride:
+      return "stride=" + std::to_string(stride);
     case Rule::max: {
       std::string text = "max=" + std::to_string(count);
       if (offset > 0) text.append("+").append(std::to_string(offset));
       return text;
     }
-    case Rule::documents: break;
+    case Rule::documents:
+      break;
   }
   return "documents";
 }
@@ -70,8 +73,8 @@ std::string to_string(CorpusEnd rule) { return rule == CorpusEnd::exact ? "exact
 void IndexOptions::validate() const {
   AGPT_REQUIRE(depth >= 1 && depth <= kMaxDepth, "the depth of an index is " + std::to_string(depth) +
                                                      ", but must be from 1 to " + std::to_string(kMaxDepth));
-  AGPT_REQUIRE(val_fraction >= 0 && val_fraction < 1, "the held-out fraction is " + std::to_string(val_fraction) +
-                                                          ", but must be at least 0 and less than 1");
+  AGPT_REQUIRE(val_fraction >= 0 && val_fraction < 1,
+               "the held-out fraction is " + std::to_string(val_fraction) + ", but must be at least 0 and less than 1");
   AGPT_REQUIRE(starts.rule != Starts::Rule::stride || starts.stride >= 1,
                "the stride of the starts is " + std::to_string(starts.stride) + ", but must be at least 1");
   AGPT_REQUIRE(starts.rule != Starts::Rule::max || starts.count >= 1,

@@ -37,9 +37,9 @@ CorpusEnd parse_corpus_end(const std::string& text);
 std::string to_string(CorpusEnd rule);
 
 struct IndexOptions {
-  int depth = 32;            ///< longest path, 1 .. 253
-  double val_fraction = 0;   ///< part of the corpus that the trie does not see, 0 <= f < 1
-  uint64_t split_seed = 0;   ///< chooses the held-out documents; a running text holds out its end
+  int depth = 32;           ///< longest path, 1 .. 253
+  double val_fraction = 0;  ///< part of the corpus that the trie does not see, 0 <= f < 1
+  uint64_t split_seed = 0;  ///< chooses the held-out documents; a running text holds out its end
   Starts starts = {};
   CorpusEnd corpus_end = CorpusEnd::exact;
   bool reverse = false;      ///< reads the corpus backwards

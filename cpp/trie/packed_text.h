@@ -1,7 +1,8 @@
 // A text as one big-endian bit string: token v is v + 1 in as many bits as the alphabet needs, zeros follow the end.
 //
-// Comparing two suffixes is then comparing bit strings, 64 bits at a time whatever the alphabet: 9 characters of a text with 65,
-// 8 bytes, or 2 tokens of a vocabulary of 2^31 per load. The end of the text is 0: it sorts first and equals no token.
+// Comparing two suffixes is then comparing bit strings, 64 bits at a time whatever the alphabet: 9 characters of a text
+// with 65, 8 bytes, or 2 tokens of a vocabulary of 2^31 per load. The end of the text is 0: it sorts first and equals
+// no token.
 #pragma once
 
 #include <cstdint>

@@ -13,8 +13,8 @@ class PathLimits {
  public:
   PathLimits(TokenView tokens, std::optional<Token> boundary) : n_tokens_(tokens.size()) {
     if (!boundary) return;
-    // The next boundary after each token, which the token's own path has as its last target. A byte is enough: no path is
-    // longer than kMaxDepth.
+    // The next boundary after each token, which the token's own path has as its last target. A byte is enough: no path
+    // is longer than kMaxDepth.
     to_boundary_.resize(static_cast<size_t>(n_tokens_));
     uint8_t distance = 0;
     for (Index i = n_tokens_ - 1; i >= 0; --i) {

@@ -1,4 +1,5 @@
-// The starts of a trie, bucketed by the first bits of their suffixes and cut into chunks that can be worked on independently.
+// The starts of a trie, bucketed by the first bits of their suffixes and cut into chunks that can be worked on
+// independently.
 #pragma once
 
 #include <vector>
@@ -7,8 +8,8 @@
 
 namespace agpt {
 
-/// A chunk holds all suffixes of one or several first tokens. The cuts depend on the text alone, never on the number of threads, and
-/// so does everything built from them.
+/// A chunk holds all suffixes of one or several first tokens. The cuts depend on the text alone, never on the number of
+/// threads, and so does everything built from them.
 class SuffixChunks {
  public:
   /// starts: ascending.
@@ -20,7 +21,8 @@ class SuffixChunks {
   /// The suffixes of a chunk: sorted once sort() was called for it, then the caller's to change.
   uint32_t* suffixes(Index chunk) { return suffixes_.data() + at(chunk).begin; }
 
-  /// Sorts a chunk. common: (n_suffixes) tokens that each suffix shares with the one before it, up to depth + 1; 0 for the first.
+  /// Sorts a chunk. common: (n_suffixes) tokens that each suffix shares with the one before it, up to depth + 1; 0 for
+  /// the first.
   void sort(Index chunk, WindowSorter& sorter, uint8_t* common);
 
  private:

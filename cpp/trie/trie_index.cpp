@@ -90,8 +90,9 @@ Index TrieIndex::first_row(Index node) const {
 }
 
 Index TrieIndex::node_of_row(Index row) const {
-  const auto first_above = std::upper_bound(columns_.blocks.begin(), columns_.blocks.end(), row,
-                                            [](Index r, const IndexBlock& b) { return r < static_cast<Index>(b.first_row); });
+  const auto first_above =
+      std::upper_bound(columns_.blocks.begin(), columns_.blocks.end(), row,
+                       [](Index r, const IndexBlock& b) { return r < static_cast<Index>(b.first_row); });
   Index node = (first_above - columns_.blocks.begin() - 1) * 64;
   for (auto next = static_cast<Index>(block(node).first_row);; ++node) {
     next += depth(node) - parent_depth(node);
@@ -158,8 +159,9 @@ void TrieIndex::leaf_targets(Index node, std::vector<TokenCount>& targets) const
 }
 
 Index TrieIndex::node_of_leaf(Index leaf) const {
-  const auto first_above = std::upper_bound(columns_.blocks.begin(), columns_.blocks.end(), leaf,
-                                            [](Index l, const IndexBlock& b) { return l < static_cast<Index>(b.first_leaf); });
+  const auto first_above =
+      std::upper_bound(columns_.blocks.begin(), columns_.blocks.end(), leaf,
+                       [](Index l, const IndexBlock& b) { return l < static_cast<Index>(b.first_leaf); });
   const Index block_number = first_above - columns_.blocks.begin() - 1;
   const IndexBlock& b = columns_.blocks[static_cast<size_t>(block_number)];
   uint64_t bits = b.leaf_bits;
@@ -167,7 +169,8 @@ Index TrieIndex::node_of_leaf(Index leaf) const {
   return block_number * 64 + std::countr_zero(bits);
 }
 
-// Orders the path of a leaf against `path`: below 0 if it comes before, 0 if it begins with it. `match` is how many tokens they share.
+// Orders the path of a leaf against `path`: below 0 if it comes before, 0 if it begins with it. `match` is how many
+// tokens they share.
 int TrieIndex::compare(Index leaf, std::span<const Token> path, int& match) const {
   const Index begin = columns_.leaf_start[static_cast<size_t>(leaf)];
   const int longest = leaf_depth(node_of_leaf(leaf));

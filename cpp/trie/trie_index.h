@@ -1,9 +1,10 @@
-// The depth-capped prefix trie of a corpus, compressed to its branching points, in the bytes of one file: built in memory or
-// mapped from disk, never changed.
+// The depth-capped prefix trie of a corpus, compressed to its branching points, in the bytes of one file: built in
+// memory or mapped from disk, never changed.
 //
-// A row (or position) is a distinct path of 1 .. depth tokens that occurs from one of the starts and is followed by something.
-// Rows are numbered in pre-order, siblings in token order. A node is an endpoint: a row where paths part or end; the rows on the
-// way to it from the node above are its edge, and have one target each. Nodes are numbered in pre-order too.
+// A row (or position) is a distinct path of 1 .. depth tokens that occurs from one of the starts and is followed by
+// something. Rows are numbered in pre-order, siblings in token order. A node is an endpoint: a row where paths part or
+// end; the rows on the way to it from the node above are its edge, and have one target each. Nodes are numbered in
+// pre-order too.
 #pragma once
 
 #include <bit>
@@ -29,8 +30,9 @@ struct TokenCount {
 
 class TrieIndex {
  public:
-  /// Maps an index file. Throws FormatError for a file that is foreign, truncated, incomplete, damaged or of another version. The
-  /// bytes behind the header of a file larger than 64 MiB are not read here: verify_trie_index() checks them.
+  /// Maps an index file. Throws FormatError for a file that is foreign, truncated, incomplete, damaged or of another
+  /// version. The bytes behind the header of a file larger than 64 MiB are not read here: verify_trie_index() checks
+  /// them.
   static TrieIndex open(const std::string& path);
   /// The same for the bytes of a file; `name` says in errors where they are from.
   static TrieIndex read(ByteImage image, const std::string& name);
@@ -88,8 +90,8 @@ class TrieIndex {
 
   /// How many starts run through this path and are followed by something; n_starts() for the empty path.
   Index count(std::span<const Token> path) const;
-  /// What follows the path, in token order; empty if it is no row. The counts sum to count(path), except that a pruned index or the
-  /// rule `reference` may count fewer for the empty path.
+  /// What follows the path, in token order; empty if it is no row. The counts sum to count(path), except that a pruned
+  /// index or the rule `reference` may count fewer for the empty path.
   std::vector<TokenCount> next_counts(std::span<const Token> path) const;
   /// How many leading tokens of `path` form a row.
   int longest_match(std::span<const Token> path) const;

@@ -31,8 +31,8 @@ TriePart<Id> TriePartBuilder<Id>::build(uint32_t* suffixes, const uint8_t* commo
   return part;
 }
 
-// Reads the run of suffixes that agree in `depth` tokens and ends at `item`, split into targets where they differ in the next, and
-// with the ended suffixes to its left. Returns the item of its first suffix.
+// Reads the run of suffixes that agree in `depth` tokens and ends at `item`, split into targets where they differ in
+// the next, and with the ended suffixes to its left. Returns the item of its first suffix.
 template <class Id>
 uint32_t TriePartBuilder<Id>::read_leaf(const uint8_t* common, uint32_t item) {
   constexpr uint32_t kAhead = 24;  // the text of a suffix is anywhere: ask for it early
@@ -90,7 +90,8 @@ bool TriePartBuilder<Id>::add_leaf() {
   return true;
 }
 
-// Emits or drops a branching node that is complete; returns whether it became a leaf, because all its children were dropped.
+// Emits or drops a branching node that is complete; returns whether it became a leaf, because all its children were
+// dropped.
 template <class Id>
 bool TriePartBuilder<Id>::close(const OpenNode& node, uint32_t start) {
   const Edge edge{start, node.depth, node.mass, false};

@@ -1,13 +1,15 @@
 // From the sorted suffixes of one chunk to its part of the columns of an index.
 //
-// The suffixes are read from last to first, with a stack of the branching nodes that are still open. A node is emitted when all to
-// the right of its first leaf has been seen, children before parents, last sibling first: that is reverse pre-order, with subtree
-// size, mass and targets already complete. So there is no second pass, and every column is stored last element first.
+// The suffixes are read from last to first, with a stack of the branching nodes that are still open. A node is emitted
+// when all to the right of its first leaf has been seen, children before parents, last sibling first: that is reverse
+// pre-order, with subtree size, mass and targets already complete. So there is no second pass, and every column is
+// stored last element first.
 //
-// The end of the text. A suffix that is a proper prefix of its right neighbour ("ended", at most `depth` of them) passes through
-// rows but makes no leaf and no branch: it is taken out of the scan and noted on the edge where it stops. A suffix that runs out before
-// full depth without being such a prefix is a tail; so is a document. Its edge ends at its last row, and if there is no row below
-// its parent, the token is a target of the parent that no child stands for.
+// The end of the text. A suffix that is a proper prefix of its right neighbour ("ended", at most `depth` of them)
+// passes through rows but makes no leaf and no branch: it is taken out of the scan and noted on the edge where it
+// stops. A suffix that runs out before full depth without being such a prefix is a tail; so is a document. Its edge
+// ends at its last row, and if there is no row below its parent, the token is a target of the parent that no child
+// stands for.
 #pragma once
 
 #include <vector>
@@ -56,7 +58,7 @@ struct TriePart {
 
   std::vector<uint8_t> parent_depth;
   std::vector<Id> label;
-  OverflowColumn size, mass;            // of interior nodes
+  OverflowColumn size, mass;             // of interior nodes
   const uint32_t* leaf_start = nullptr;  // first leaf first; in the memory of the sorted suffixes
   uint32_t n_leaves = 0;
   std::vector<uint32_t> heavy_leaf;     // leaf, numbered from the last
@@ -79,7 +81,8 @@ class TriePartBuilder {
   TriePartBuilder(std::span<const Id> tokens, const PathLimits& limits, const IndexOptions& options)
       : tokens_(tokens), limits_(limits), options_(options), depth_(static_cast<uint32_t>(options.depth)) {}
 
-  /// suffixes: (n) sorted by depth + 1 tokens; overwritten by the leaves. common: (n) tokens shared with the suffix before. n > 0.
+  /// suffixes: (n) sorted by depth + 1 tokens; overwritten by the leaves. common: (n) tokens shared with the suffix
+  /// before. n > 0.
   TriePart<Id> build(uint32_t* suffixes, const uint8_t* common, uint32_t n);
 
  private:
@@ -96,10 +99,10 @@ class TriePartBuilder {
   };
   // What became of the edge to a node.
   struct Edge {
-    uint32_t start;       // a suffix that runs through it
-    uint32_t depth;       // of its endpoint
-    uint32_t mass;        // of its endpoint
-    bool is_tail;         // the text or document ends before full depth
+    uint32_t start;  // a suffix that runs through it
+    uint32_t depth;  // of its endpoint
+    uint32_t mass;   // of its endpoint
+    bool is_tail;    // the text or document ends before full depth
   };
 
   uint32_t read_leaf(const uint8_t* common, uint32_t item);
@@ -118,14 +121,14 @@ class TriePartBuilder {
   const uint32_t depth_;
   TriePart<Id>* part_ = nullptr;
   uint32_t* suffixes_ = nullptr;
-  uint32_t leaf_at_ = 0;             // leaves go to the end of suffixes_, which has been read by then
-  std::vector<OpenNode> open_;       // the first is the root
-  std::vector<Target> childless_;    // of the open nodes, innermost last, last token first
+  uint32_t leaf_at_ = 0;           // leaves go to the end of suffixes_, which has been read by then
+  std::vector<OpenNode> open_;     // the first is the root
+  std::vector<Target> childless_;  // of the open nodes, innermost last, last token first
   // The leaf that was read last.
   Edge leaf_;
-  uint32_t left_ = 0;                // tokens that it shares with the suffix before it
-  std::vector<Target> targets_;      // last token first; empty if the mass is 1
-  std::vector<uint32_t> ended_;      // depths at which ended suffixes to its left stop, deepest first
+  uint32_t left_ = 0;            // tokens that it shares with the suffix before it
+  std::vector<Target> targets_;  // last token first; empty if the mass is 1
+  std::vector<uint32_t> ended_;  // depths at which ended suffixes to its left stop, deepest first
 };
 
 extern template class TriePartBuilder<uint8_t>;

@@ -1,5 +1,5 @@
-// Figures of an index: how many rows, endpoints and targets there are at each depth and below each first token, and how much of the
-// text they share.
+// Figures of an index: how many rows, endpoints and targets there are at each depth and below each first token, and how
+// much of the text they share.
 #pragma once
 
 #include <vector>
@@ -8,8 +8,8 @@
 
 namespace agpt {
 
-/// Arrays by depth have depth() elements: element k - 1 is about depth k. Arrays by root child have one element for each path of one
-/// token, in token order.
+/// Arrays by depth have depth() elements: element k - 1 is about depth k. Arrays by root child have one element for
+/// each path of one token, in token order.
 struct TrieProfile {
   // Rows of each depth: their number, the sum of their masses, and how many have a mass above 1.
   std::vector<Index> positions, mass, shared_positions;
@@ -22,9 +22,9 @@ struct TrieProfile {
   std::vector<Index> root_nodes, root_positions, root_mass;
 
   Index n_leaves = 0;
-  Index n_single_leaves = 0;       // with mass 1
-  Index single_leaf_tokens = 0;    // on their edges
-  double sharing_ratio = 0;        // predictions of the text for each row: total mass / rows
+  Index n_single_leaves = 0;     // with mass 1
+  Index single_leaf_tokens = 0;  // on their edges
+  double sharing_ratio = 0;      // predictions of the text for each row: total mass / rows
 };
 
 TrieProfile profile_trie_index(const TrieIndex& index);

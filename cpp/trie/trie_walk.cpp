@@ -30,7 +30,8 @@ bool TrieWalk::next(TrieEdge& edge) {
   edge.node = node_;
   edge.first_row = row_;
   edge.parent_depth = parent_depth;
-  edge.text = columns.leaf_start[static_cast<size_t>(leaf_)];  // a node's text is that of its first leaf, the next in pre-order
+  edge.text =
+      columns.leaf_start[static_cast<size_t>(leaf_)];  // a node's text is that of its first leaf, the next in pre-order
   own_childless_ = childless_;
   while (childless_ < columns.childless_node.size() && columns.childless_node[childless_] == node_) ++childless_;
   own_heavy_ = false;
@@ -60,7 +61,8 @@ uint32_t TrieWalk::read_leaf_mass() {
   uint32_t mass = 0;
   if (heavy_ < columns.heavy_leaf.size() && columns.heavy_leaf[heavy_] == leaf_) {
     own_heavy_ = true;
-    for (uint32_t i = columns.heavy_begin[heavy_]; i < columns.heavy_begin[heavy_ + 1]; ++i) mass += columns.entry_count[i];
+    for (uint32_t i = columns.heavy_begin[heavy_]; i < columns.heavy_begin[heavy_ + 1]; ++i)
+      mass += columns.entry_count[i];
     ++heavy_;
     return mass;
   }

@@ -1,5 +1,5 @@
-// Walks the nodes of an index in pre-order. Each node costs a few loads from columns that are read front to back: nothing is
-// searched, so a pass over all rows runs at memory speed.
+// Walks the nodes of an index in pre-order. Each node costs a few loads from columns that are read front to back:
+// nothing is searched, so a pass over all rows runs at memory speed.
 #pragma once
 
 #include <span>
@@ -10,7 +10,8 @@
 namespace agpt {
 
 /// A node with the edge that leads to it: rows first_row .. first_row + depth - parent_depth - 1, of depths
-/// parent_depth + 1 .. depth. Each row but the last has one target, the next token of the path; the last is the endpoint.
+/// parent_depth + 1 .. depth. Each row but the last has one target, the next token of the path; the last is the
+/// endpoint.
 struct TrieEdge {
   Index node = 0;
   Index first_row = 0;
@@ -30,7 +31,8 @@ class TrieWalk {
 
   // Of the node that next() moved to:
 
-  /// Mass of the row at `depth` on the edge. It is that of the endpoint, but for starts that run into the end of the text.
+  /// Mass of the row at `depth` on the edge. It is that of the endpoint, but for starts that run into the end of the
+  /// text.
   uint32_t row_mass(int depth) const {
     uint32_t mass = mass_;
     for (size_t i = ended_begin_; i < ended_end_; ++i) mass += index_->columns_.ended_depth[i] > depth;

@@ -85,8 +85,8 @@ bool WindowSorter::sort_medium(uint32_t* positions, uint8_t* common, uint32_t n,
   return true;
 }
 
-// Sorts by the byte that begins `lead` bits into the window, from one run to the other, and goes on inside each bucket the other
-// way round.
+// Sorts by the byte that begins `lead` bits into the window, from one run to the other, and goes on inside each bucket
+// the other way round.
 void WindowSorter::radix_sort(Run run, Run spare, uint32_t n, uint32_t lead, bool result_in_run) {
   const bool last = lead + 8 >= 64;
   const auto digit = [lead](uint64_t window) { return (window << lead) >> 56; };

@@ -1,13 +1,14 @@
-// Sorts suffixes by their first depth + 1 tokens, ties in text order, and finds how many tokens neighbours have in common on the
-// way: that is the number of leading zeros of the exclusive or of two windows.
+// Sorts suffixes by their first depth + 1 tokens, ties in text order, and finds how many tokens neighbours have in
+// common on the way: that is the number of leading zeros of the exclusive or of two windows.
 //
 //   large groups    counting passes over 12 bits, without an array of keys: 6 bytes of scratch per suffix
 //   medium groups   load the windows once, radix sort (window, position) inside the cache
 //   small groups    count for each window how many come before it: quadratic, but without a branch to mispredict
 //   ties            the same again 64 bits further, at once, while their text is still in the cache
 //
-// Every step is stable and positions begin ascending, so suffixes that agree in depth + 1 tokens stay in text order. A group whose
-// windows are all equal costs one read per suffix to move on by 64 bits: (depth + 1) * bits / 64 reads are the worst case.
+// Every step is stable and positions begin ascending, so suffixes that agree in depth + 1 tokens stay in text order. A
+// group whose windows are all equal costs one read per suffix to move on by 64 bits: (depth + 1) * bits / 64 reads are
+// the worst case.
 #pragma once
 
 #include <algorithm>
@@ -23,8 +24,8 @@ class WindowSorter {
   /// The text must outlive the sorter. depth <= 253: a common length and a mark fit one byte.
   WindowSorter(const PackedText& text, int depth);
 
-  /// positions: (n) suffixes that agree in their first `bit` bits, ascending. Fills common[1 .. n): how many tokens, up to
-  /// depth + 1, each shares with the one before it. common[0] is the caller's.
+  /// positions: (n) suffixes that agree in their first `bit` bits, ascending. Fills common[1 .. n): how many tokens, up
+  /// to depth + 1, each shares with the one before it. common[0] is the caller's.
   void sort(uint32_t* positions, uint8_t* common, uint32_t n, uint32_t bit);
 
   /// Tokens shared by two suffixes that agree in `bit` bits and differ in the next 64.

@@ -42,5 +42,6 @@ std::string_view utf8_of(nb::handle text) {
   const char* const data = PyUnicode_AsUTF8AndSize(text.ptr(), &size);
   if (data != nullptr) return {data, static_cast<size_t>(size)};
   PyErr_Clear();
-  throw agpt::FormatError("the text has a lone surrogate, which is no character: decode its bytes with the right encoding");
+  throw agpt::FormatError(
+      "the text has a lone surrogate, which is no character: decode its bytes with the right encoding");
 }

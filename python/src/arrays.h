@@ -23,7 +23,8 @@ OwnedArray<Value> array_of(std::vector<Value> values) {
   return OwnedArray<Value>(kept->data(), {kept->size()}, owner);
 }
 
-/// A contiguous array of integers (or of nothing) made of any one-dimensional sequence; ArgumentError for anything else.
+/// A contiguous array of integers (or of nothing) made of any one-dimensional sequence; ArgumentError for anything
+/// else.
 nb::ndarray<nb::ro, nb::ndim<1>, nb::c_contig> integer_array(nb::handle sequence);
 
 /// Calls visitor with a std::span of the array's own integer type.
@@ -32,10 +33,14 @@ decltype(auto) visit_integers(const nb::ndarray<nb::ro, nb::ndim<1>, nb::c_conti
   const auto of = [&]<class Id>(Id) { return visitor(std::span(static_cast<const Id*>(array.data()), array.size())); };
   const bool is_signed = array.dtype().code == static_cast<uint8_t>(nb::dlpack::dtype_code::Int);
   switch (array.itemsize()) {
-    case 1: return is_signed ? of(int8_t{}) : of(uint8_t{});
-    case 2: return is_signed ? of(int16_t{}) : of(uint16_t{});
-    case 4: return is_signed ? of(int32_t{}) : of(uint32_t{});
-    default: return is_signed ? of(int64_t{}) : of(uint64_t{});
+    case 1:
+      return is_signed ? of(int8_t{}) : of(uint8_t{});
+    case 2:
+      return is_signed ? of(int16_t{}) : of(uint16_t{});
+    case 4:
+      return is_signed ? of(int32_t{}) : of(uint32_t{});
+    default:
+      return is_signed ? of(int64_t{}) : of(uint64_t{});
   }
 }
 

@@ -18,7 +18,9 @@ using agpt::Corpus;
 using agpt::Index;
 using agpt::Vocabulary;
 
-OwnedArray<agpt::Token> encode(const Vocabulary& vocabulary, const nb::str& text) { return array_of(vocabulary.encode(utf8_of(text))); }
+OwnedArray<agpt::Token> encode(const Vocabulary& vocabulary, const nb::str& text) {
+  return array_of(vocabulary.encode(utf8_of(text)));
+}
 
 nb::str decode(const Vocabulary& vocabulary, nb::handle tokens) {
   const std::string text = vocabulary.decode(tokens_of(tokens));
@@ -68,13 +70,17 @@ void bind_vocabulary(nb::module_& m) {
             return Vocabulary::from_parts(agpt::parse_vocabulary_kind(kind), utf8_of(characters), size, boundary);
           },
           "kind"_a, "characters"_a, "size"_a, "boundary"_a.none(), "The vocabulary that had these attributes.")
-      .def_prop_ro("kind", [](const Vocabulary& self) { return agpt::to_string(self.kind()); }, "'char', 'byte' or 'tokens'.")
+      .def_prop_ro(
+          "kind", [](const Vocabulary& self) { return agpt::to_string(self.kind()); }, "'char', 'byte' or 'tokens'.")
       .def_prop_ro("characters", &Vocabulary::characters, "The characters in id order; empty for other kinds.")
       .def_prop_ro("size", &Vocabulary::size, "Number of ids, the boundary included.")
       .def_prop_ro("boundary", &Vocabulary::boundary, "The id that begins and ends documents, or None.")
-      .def("encode", &encode, "text"_a, "The ids of a text. ArgumentError names a character that is not in the vocabulary.")
-      .def("decode", &decode, "tokens"_a, nb::sig("def decode(self, tokens: numpy.typing.ArrayLike) -> str"), "The text of ids; boundaries vanish.")
-      .def("__eq__", [](const Vocabulary& self, const Vocabulary& other) { return self == other; }, nb::is_operator())
+      .def("encode", &encode, "text"_a,
+           "The ids of a text. ArgumentError names a character that is not in the vocabulary.")
+      .def("decode", &decode, "tokens"_a, nb::sig("def decode(self, tokens: numpy.typing.ArrayLike) -> str"),
+           "The text of ids; boundaries vanish.")
+      .def(
+          "__eq__", [](const Vocabulary& self, const Vocabulary& other) { return self == other; }, nb::is_operator())
       .def("__repr__", [](const Vocabulary& self) {
         return "Vocabulary(kind='" + agpt::to_string(self.kind()) + "', size=" + std::to_string(self.size()) + ")";
       });
@@ -86,27 +92,34 @@ void bind_corpus(nb::module_& m) {
   bind_vocabulary(m);
   nb::class_<Corpus>(m, "Corpus", "A text as token ids with its vocabulary: one running text, or documents.")
       .def_static("from_file", &from_file, "path"_a, "tokenizer"_a = "char", "documents"_a = false,
-                  "Reads a text file, as characters ('char') or bytes ('byte'); with documents, each line that is not empty is one.")
+                  "Reads a text file, as characters ('char') or bytes ('byte'); with documents, each line that is not "
+                  "empty is one.")
       .def_static("from_text", &from_text, "text"_a, "tokenizer"_a = "char", "A text as characters or as UTF-8 bytes.")
       .def_static("from_tokens", &from_tokens, "tokens"_a, "vocab_size"_a.none() = nb::none(),
                   nb::sig("def from_tokens(tokens: numpy.typing.ArrayLike, vocab_size: int | None = None) -> Corpus"),
                   "Ids below vocab_size, by default the largest id + 1.")
-      .def_static("from_documents", &from_documents, "documents"_a, "tokenizer"_a = "char", "vocab_size"_a.none() = nb::none(),
-                  nb::sig("def from_documents(documents: collections.abc.Sequence[str] | collections.abc.Sequence[numpy.typing.ArrayLike], "
+      .def_static("from_documents", &from_documents, "documents"_a, "tokenizer"_a = "char",
+                  "vocab_size"_a.none() = nb::none(),
+                  nb::sig("def from_documents(documents: collections.abc.Sequence[str] | "
+                          "collections.abc.Sequence[numpy.typing.ArrayLike], "
                           "tokenizer: str = 'char', vocab_size: int | None = None) -> Corpus"),
                   "A list of texts, or of arrays of ids; one more id becomes the boundary that begins and ends each.")
-      .def_prop_ro("tokens", [](nb::handle self) { return array_of(nb::cast<const Corpus&>(self).tokens(), self); },
-                   nb::for_getter(nb::sig("def tokens(self) -> numpy.typing.NDArray[typing.Any]")),
-                   "The ids, in place and read-only; each document stands between two boundaries.")
+      .def_prop_ro(
+          "tokens", [](nb::handle self) { return array_of(nb::cast<const Corpus&>(self).tokens(), self); },
+          nb::for_getter(nb::sig("def tokens(self) -> numpy.typing.NDArray[typing.Any]")),
+          "The ids, in place and read-only; each document stands between two boundaries.")
       .def_prop_ro("n_tokens", &Corpus::n_tokens)
       .def_prop_ro("vocab_size", [](const Corpus& self) { return self.vocabulary().size(); })
       .def_prop_ro("vocabulary", &Corpus::vocabulary, nb::rv_policy::reference_internal)
       .def_prop_ro("documents", &Corpus::has_documents, "Whether it is made of documents.")
-      .def("encode", [](const Corpus& self, const nb::str& text) { return encode(self.vocabulary(), text); }, "text"_a)
-      .def("decode", [](const Corpus& self, nb::handle tokens) { return decode(self.vocabulary(), tokens); }, "tokens"_a,
-           nb::sig("def decode(self, tokens: numpy.typing.ArrayLike) -> str"))
+      .def(
+          "encode", [](const Corpus& self, const nb::str& text) { return encode(self.vocabulary(), text); }, "text"_a)
+      .def(
+          "decode", [](const Corpus& self, nb::handle tokens) { return decode(self.vocabulary(), tokens); }, "tokens"_a,
+          nb::sig("def decode(self, tokens: numpy.typing.ArrayLike) -> str"))
       .def("__repr__", [](const Corpus& self) {
-        return "Corpus(n_tokens=" + std::to_string(self.n_tokens()) + ", vocab_size=" + std::to_string(self.vocabulary().size()) +
+        return "Corpus(n_tokens=" + std::to_string(self.n_tokens()) +
+               ", vocab_size=" + std::to_string(self.vocabulary().size()) +
                (self.has_documents() ? ", documents=True)" : ")");
       });
 }

@@ -22,8 +22,9 @@ namespace {
 using agpt::Index;
 using agpt::TrieIndex;
 
-TrieIndex build(const agpt::Corpus& corpus, int depth, double val_fraction, uint64_t split_seed, const std::optional<std::string>& starts,
-                const std::string& corpus_end, bool reverse, Index prune_min_mass, int prune_min_depth, int threads,
+TrieIndex build(const agpt::Corpus& corpus, int depth, double val_fraction, uint64_t split_seed,
+                const std::optional<std::string>& starts, const std::string& corpus_end, bool reverse,
+                Index prune_min_mass, int prune_min_depth, int threads,
                 const std::optional<nb::typed<nb::callable, void(double)>>& progress) {
   agpt::IndexOptions options;
   options.depth = depth;
@@ -61,7 +62,8 @@ std::string hash_of(const TrieIndex& index) {
 
 nb::dict next_counts(const TrieIndex& index, nb::handle tokens) {
   nb::dict counts;
-  for (const agpt::TokenCount& target : index.next_counts(tokens_of(tokens))) counts[nb::int_(target.token)] = target.count;
+  for (const agpt::TokenCount& target : index.next_counts(tokens_of(tokens)))
+    counts[nb::int_(target.token)] = target.count;
   return counts;
 }
 
@@ -94,7 +96,9 @@ nb::dict profile(const TrieIndex& index) {
 }
 
 void bind_options(nb::class_<TrieIndex>& index) {
-  index.def_prop_ro("starts", [](const TrieIndex& self) { return self.options().starts.to_string(); }, "The rule for starts.")
+  index
+      .def_prop_ro(
+          "starts", [](const TrieIndex& self) { return self.options().starts.to_string(); }, "The rule for starts.")
       .def_prop_ro("corpus_end", [](const TrieIndex& self) { return agpt::to_string(self.options().corpus_end); })
       .def_prop_ro("reverse", [](const TrieIndex& self) { return self.options().reverse; })
       .def_prop_ro("val_fraction", [](const TrieIndex& self) { return self.options().val_fraction; })
@@ -105,20 +109,26 @@ void bind_options(nb::class_<TrieIndex>& index) {
 
 void bind_text(nb::class_<TrieIndex>& index) {
   index
-      .def_prop_ro("tokens", [](nb::handle self) { return array_of(nb::cast<const TrieIndex&>(self).tokens(), self); },
-                   nb::for_getter(nb::sig("def tokens(self) -> numpy.typing.NDArray[typing.Any]")),
-                   "The training text, in place and read-only.")
-      .def_prop_ro("held_out", [](nb::handle self) { return array_of(nb::cast<const TrieIndex&>(self).held_out(), self); },
-                   nb::for_getter(nb::sig("def held_out(self) -> numpy.typing.NDArray[typing.Any]")),
-                   "The text that the trie has not seen, in place and read-only.")
+      .def_prop_ro(
+          "tokens", [](nb::handle self) { return array_of(nb::cast<const TrieIndex&>(self).tokens(), self); },
+          nb::for_getter(nb::sig("def tokens(self) -> numpy.typing.NDArray[typing.Any]")),
+          "The training text, in place and read-only.")
+      .def_prop_ro(
+          "held_out", [](nb::handle self) { return array_of(nb::cast<const TrieIndex&>(self).held_out(), self); },
+          nb::for_getter(nb::sig("def held_out(self) -> numpy.typing.NDArray[typing.Any]")),
+          "The text that the trie has not seen, in place and read-only.")
       .def_prop_ro("n_tokens", &TrieIndex::n_tokens, "Tokens of the training text.")
       .def_prop_ro("vocabulary", &TrieIndex::vocabulary, nb::rv_policy::reference_internal)
       .def_prop_ro("vocab_size", &TrieIndex::vocabulary_size)
       .def_prop_ro("documents", &TrieIndex::has_documents, "Whether the text is made of documents.")
       .def_prop_ro("hash", &hash_of, "Hash of the training tokens, 16 hexadecimal digits.")
-      .def("encode", [](const TrieIndex& self, const nb::str& text) { return array_of(self.vocabulary().encode(utf8_of(text))); }, "text"_a)
-      .def("decode", [](nb::handle self, nb::handle tokens) { return self.attr("vocabulary").attr("decode")(tokens); }, "tokens"_a,
-           nb::sig("def decode(self, tokens: numpy.typing.ArrayLike) -> str"));
+      .def(
+          "encode",
+          [](const TrieIndex& self, const nb::str& text) { return array_of(self.vocabulary().encode(utf8_of(text))); },
+          "text"_a)
+      .def(
+          "decode", [](nb::handle self, nb::handle tokens) { return self.attr("vocabulary").attr("decode")(tokens); },
+          "tokens"_a, nb::sig("def decode(self, tokens: numpy.typing.ArrayLike) -> str"));
 }
 
 }  // namespace
@@ -126,35 +136,44 @@ void bind_text(nb::class_<TrieIndex>& index) {
 void bind_trie_index(nb::module_& m) {
   nb::class_<TrieIndex> index(m, "TrieIndex", "The depth-capped prefix trie of a corpus; immutable.");
   index
-      .def_static("build", &build, "corpus"_a, "depth"_a = 32, nb::kw_only(), "val_fraction"_a = 0.0, "split_seed"_a = 0,
-                  "starts"_a.none() = nb::none(), "corpus_end"_a = "exact", "reverse"_a = false, "prune_min_mass"_a = 1,
-                  "prune_min_depth"_a = 4, "threads"_a = 0, "progress"_a.none() = nb::none(),
-                  "Builds the index of a corpus. starts: 'every', 'stride=K', 'max=N', 'max=N+OFFSET' or 'documents'; by default "
-                  "documents for a corpus of documents, else every. threads=0: as many as the machine has. progress(fraction) is called "
+      .def_static("build", &build, "corpus"_a, "depth"_a = 32, nb::kw_only(), "val_fraction"_a = 0.0,
+                  "split_seed"_a = 0, "starts"_a.none() = nb::none(), "corpus_end"_a = "exact", "reverse"_a = false,
+                  "prune_min_mass"_a = 1, "prune_min_depth"_a = 4, "threads"_a = 0, "progress"_a.none() = nb::none(),
+                  "Builds the index of a corpus. starts: 'every', 'stride=K', 'max=N', 'max=N+OFFSET' or 'documents'; "
+                  "by default "
+                  "documents for a corpus of documents, else every. threads=0: as many as the machine has. "
+                  "progress(fraction) is called "
                   "now and then; what it raises ends the build.")
       .def_static("open", &open, "path"_a, "Maps an index file. FormatError for anything else.")
       .def("save", &save, "path"_a, "Writes the index file; the name only ever shows a whole file.")
-      .def_prop_ro("depth", [](const TrieIndex& self) { return self.depth(); }, "Longest path.")
+      .def_prop_ro(
+          "depth", [](const TrieIndex& self) { return self.depth(); }, "Longest path.")
       .def_prop_ro("n_nodes", &TrieIndex::n_nodes, "Endpoints of edges.")
       .def_prop_ro("n_positions", &TrieIndex::n_positions, "Distinct paths that are followed by something.")
       .def_prop_ro("n_entries", &TrieIndex::n_entries, "Pairs of an endpoint and a token that follows it.")
       .def_prop_ro("n_starts", &TrieIndex::n_starts, "Starts that the trie was built from.")
-      .def_prop_ro("total_mass", &TrieIndex::total_mass, "Sum of the masses of all positions: the predictions they stand for.")
-      .def("count", [](const TrieIndex& self, nb::handle tokens) { return self.count(tokens_of(tokens)); }, "tokens"_a,
-           nb::sig("def count(self, tokens: numpy.typing.ArrayLike) -> int"),
-           "How many starts run through this path and are followed by something.")
-      .def("next_counts", &next_counts, "tokens"_a, nb::sig("def next_counts(self, tokens: numpy.typing.ArrayLike) -> dict[int, int]"),
+      .def_prop_ro("total_mass", &TrieIndex::total_mass,
+                   "Sum of the masses of all positions: the predictions they stand for.")
+      .def(
+          "count", [](const TrieIndex& self, nb::handle tokens) { return self.count(tokens_of(tokens)); }, "tokens"_a,
+          nb::sig("def count(self, tokens: numpy.typing.ArrayLike) -> int"),
+          "How many starts run through this path and are followed by something.")
+      .def("next_counts", &next_counts, "tokens"_a,
+           nb::sig("def next_counts(self, tokens: numpy.typing.ArrayLike) -> dict[int, int]"),
            "What follows the path, token by token, and how often; empty if the path does not occur.")
-      .def("longest_match", [](const TrieIndex& self, nb::handle tokens) { return self.longest_match(tokens_of(tokens)); }, "tokens"_a,
-           nb::sig("def longest_match(self, tokens: numpy.typing.ArrayLike) -> int"),
-           "How many of the first tokens form a path of the trie.")
+      .def(
+          "longest_match",
+          [](const TrieIndex& self, nb::handle tokens) { return self.longest_match(tokens_of(tokens)); }, "tokens"_a,
+          nb::sig("def longest_match(self, tokens: numpy.typing.ArrayLike) -> int"),
+          "How many of the first tokens form a path of the trie.")
       .def("profile", &profile, nb::sig("def profile(self) -> dict[str, typing.Any]"),
            "Figures by depth (element k - 1 is depth k), by root child, and of the whole.")
       .def("verify", &agpt::verify_trie_index, nb::call_guard<nb::gil_scoped_release>(),
            "The violations of the index's invariants, one sentence each; empty if it is good.")
       .def("__repr__", [](const TrieIndex& self) {
         return "TrieIndex(depth=" + std::to_string(self.depth()) + ", n_tokens=" + std::to_string(self.n_tokens()) +
-               ", n_positions=" + std::to_string(self.n_positions()) + ", n_nodes=" + std::to_string(self.n_nodes()) + ")";
+               ", n_positions=" + std::to_string(self.n_positions()) + ", n_nodes=" + std::to_string(self.n_nodes()) +
+               ")";
       });
   bind_options(index);
   bind_text(index);

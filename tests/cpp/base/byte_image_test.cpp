@@ -1,3 +1,4 @@
+// Images of bytes, files that show their name only when whole, checksums.
 #include "cpp/base/byte_image.h"
 
 #include <doctest/doctest.h>
@@ -17,7 +18,9 @@ std::string temporary_path(const std::string& name) {
   return (std::filesystem::temp_directory_path() / ("agpt_" + std::to_string(::getpid()) + "_" + name)).string();
 }
 
-std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text.data(), text.size())); }
+std::span<const std::byte> bytes_of(const std::string& text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
 
 TEST_CASE("an allocated image is zeroed, aligned, and counts towards the memory cap") {
   const size_t before = memory_reserved();
@@ -64,9 +67,10 @@ TEST_CASE("a file that is not committed leaves the old one as it was") {
 }
 
 TEST_CASE("files that cannot be read or written are format errors with the reason") {
-  CHECK_THROWS_WITH_AS(FileWriter("/nonexistent-folder/x"), "cannot write '/nonexistent-folder/x': No such file or directory",
+  CHECK_THROWS_WITH_AS(FileWriter("/nonexistent-folder/x"),
+                       "cannot write '/nonexistent-folder/x': No such file or directory", FormatError);
+  CHECK_THROWS_WITH_AS(read_file("/nonexistent-file"), "cannot read '/nonexistent-file': No such file or directory",
                        FormatError);
-  CHECK_THROWS_WITH_AS(read_file("/nonexistent-file"), "cannot read '/nonexistent-file': No such file or directory", FormatError);
   CHECK_THROWS_AS(read_file("/tmp"), FormatError);
 }
 

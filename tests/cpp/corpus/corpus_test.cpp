@@ -1,3 +1,4 @@
+// Text to tokens: characters, bytes, documents, the held-out split, the hash.
 #include "cpp/corpus/corpus.h"
 
 #include <doctest/doctest.h>
@@ -26,7 +27,8 @@ TEST_CASE("characters of every length in UTF-8 are ids by code point and come ba
 }
 
 TEST_CASE("text that is not UTF-8 is an error with the byte offset, for every kind of fault") {
-  for (const char* fault : {"\x80", "\xC0\xAF", "\xC3", "\xE2\x82", "\xED\xA0\x80", "\xF0\x80\x80\x80", "\xF4\x90\x80\x80", "\xFF"})
+  for (const char* fault :
+       {"\x80", "\xC0\xAF", "\xC3", "\xE2\x82", "\xED\xA0\x80", "\xF0\x80\x80\x80", "\xF4\x90\x80\x80", "\xFF"})
     CHECK_THROWS_WITH_AS(Corpus::from_text(std::string("abc") + fault, VocabularyKind::characters),
                          doctest::Contains("at offset 3 begins no character"), FormatError);
 }

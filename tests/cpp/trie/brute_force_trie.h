@@ -69,7 +69,8 @@ struct BruteForceTrie {
         case Starts::Rule::documents:
           if (is_boundary && inside) chosen.push_back(i);
           break;
-        case Starts::Rule::max: break;
+        case Starts::Rule::max:
+          break;
       }
     }
     if (options_.starts.rule == Starts::Rule::max) {

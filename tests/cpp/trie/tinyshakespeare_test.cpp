@@ -1,5 +1,5 @@
-// Published figures of tinyshakespeare that need a walk over the index. The text is looked for in the folder AGPT_TEST_DATA, or in
-// ../shared/data beside the repository; without it this program says so and counts as skipped.
+// Published figures of tinyshakespeare that need a walk over the index. The text is looked for in the folder
+// AGPT_TEST_DATA, or in ../shared/data beside the repository; without it this program says so and counts as skipped.
 #define DOCTEST_CONFIG_IMPLEMENT  // and a main() of its own, in place of the one in agpt_doctest
 #include <doctest/doctest.h>
 
@@ -17,13 +17,14 @@ namespace {
 std::filesystem::path text_path() {
   const char* const folder = std::getenv("AGPT_TEST_DATA");
   const auto root = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path().parent_path();
-  return (folder != nullptr ? std::filesystem::path(folder) : root.parent_path() / "shared/data") / "tinyshakespeare.txt";
+  return (folder != nullptr ? std::filesystem::path(folder) : root.parent_path() / "shared/data") /
+         "tinyshakespeare.txt";
 }
 
 struct Figures {
   int depth;
-  Index single_edge_tokens;   // on edges whose first row has mass 1
-  Index heavy_nodes;          // whose edge's first row has a larger one
+  Index single_edge_tokens;  // on edges whose first row has mass 1
+  Index heavy_nodes;         // whose edge's first row has a larger one
   Index heavy_leaves, single_leaves;
   double mean_single_leaf_edge;
   int median_single_leaf_edge;
@@ -96,7 +97,8 @@ TEST_CASE("mass and edge figures of tinyshakespeare are those published") {
 int main(int argc, char** argv) {
   constexpr int kSkipped = 77;
   if (!std::filesystem::exists(agpt::text_path())) {
-    std::cout << "skipped: there is no " << agpt::text_path() << "; set AGPT_TEST_DATA to a folder that has tinyshakespeare.txt\n";
+    std::cout << "skipped: there is no " << agpt::text_path()
+              << "; set AGPT_TEST_DATA to a folder that has tinyshakespeare.txt\n";
     return kSkipped;
   }
   return doctest::Context(argc, argv).run();

@@ -175,7 +175,8 @@ IndexOptions random_options(Random& random, bool documents) {
       options.starts.count = 1 + static_cast<Index>(random.below(40));
       options.starts.offset = static_cast<Index>(random.below(50));
       break;
-    default: break;
+    default:
+      break;
   }
   return options;
 }
@@ -252,8 +253,8 @@ TEST_CASE("the small published example comes out record by record") {
     std::vector<TokenCount> targets;
   };
   const std::vector<Record> records = {
-      {{0}, 0, 3, {{1, 1}, {2, 2}}},    {{0, 1, 0}, 1, 1, {{2, 1}}}, {{0, 2}, 1, 2, {{0, 1}, {1, 1}}},
-      {{0, 2, 0}, 2, 1, {{2, 1}}},      {{1, 0, 2}, 0, 1, {{0, 1}}}, {{2}, 0, 2, {{0, 1}, {1, 1}}},
+      {{0}, 0, 3, {{1, 1}, {2, 2}}}, {{0, 1, 0}, 1, 1, {{2, 1}}}, {{0, 2}, 1, 2, {{0, 1}, {1, 1}}},
+      {{0, 2, 0}, 2, 1, {{2, 1}}},   {{1, 0, 2}, 0, 1, {{0, 1}}}, {{2}, 0, 2, {{0, 1}, {1, 1}}},
       {{2, 0, 2}, 1, 1, {{1, 1}}},
   };
   REQUIRE(index.n_nodes() == static_cast<Index>(records.size()));
@@ -301,7 +302,8 @@ TEST_CASE("a saved index opens with the same bytes and nothing else is left behi
   IndexOptions options{.depth = 7, .val_fraction = 0.25};
   options.starts = Starts::parse("max=9+2");
   options.prune_min_mass = 2;
-  const TrieIndex index = build_trie_index(Corpus::from_text("to be or not to be, that is", VocabularyKind::characters), options, 1);
+  const TrieIndex index =
+      build_trie_index(Corpus::from_text("to be or not to be, that is", VocabularyKind::characters), options, 1);
   index.save(file.path);
   CHECK_FALSE(std::filesystem::exists(file.path + ".tmp"));
   const TrieIndex opened = TrieIndex::open(file.path);
@@ -320,7 +322,8 @@ TrieIndex read(const std::string& bytes) {
 }
 
 std::string small_index() {
-  const TrieIndex index = build_trie_index(Corpus::from_text("abracadabra", VocabularyKind::characters), {.depth = 4}, 1);
+  const TrieIndex index =
+      build_trie_index(Corpus::from_text("abracadabra", VocabularyKind::characters), {.depth = 4}, 1);
   return {reinterpret_cast<const char*>(index.bytes().data()), index.bytes().size()};
 }
 
@@ -346,12 +349,36 @@ TEST_CASE("a file with any one byte changed is refused") {
     }
 }
 
+// Adds 1 to the first byte of a column and makes the checksums right again.
+std::string with_changed_column(std::string bytes, Column column) {
+  IndexHeader header;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  ++bytes[header.column_offset[static_cast<size_t>(column)]];
+  header.content_checksum = content_checksum(std::as_bytes(std::span(bytes.data(), bytes.size())));
+  header.header_checksum = header_checksum(header);
+  std::memcpy(bytes.data(), &header, sizeof header);
+  return bytes;
+}
+
+TEST_CASE("verify names what is wrong with an index whose checksums are right") {
+  const std::string whole = small_index();
+  CHECK(verify_trie_index(read(whole)).empty());
+  for (const Column column : {Column::tokens, Column::position_counts, Column::shared_counts, Column::node_counts,
+                              Column::mass_counts, Column::label, Column::leaf_start, Column::mass}) {
+    CAPTURE(static_cast<int>(column));
+    CHECK_FALSE(verify_trie_index(read(with_changed_column(whole, column))).empty());
+  }
+  CHECK(verify_trie_index(read(with_changed_column(whole, Column::mass_counts))) ==
+        std::vector<std::string>{"the totals by depth of masses are wrong"});
+}
+
 // Even a header whose checksum is right is believed only as far as it fits the file.
 TEST_CASE("a header with any number made large is refused or harmless") {
   const std::string whole = small_index();
   Random random(5);
   for (size_t at = 8; at + 8 < sizeof(IndexHeader); at += 4)
-    for (const uint64_t value : {uint64_t{0}, uint64_t{0xFFFFFFFF}, ~uint64_t{0}, uint64_t{1} << 33, random.next_bits()}) {
+    for (const uint64_t value :
+         {uint64_t{0}, uint64_t{0xFFFFFFFF}, ~uint64_t{0}, uint64_t{1} << 33, random.next_bits()}) {
       std::string damaged = whole;
       std::memcpy(damaged.data() + at, &value, at % 8 == 0 ? 8 : 4);
       IndexHeader header;
@@ -378,7 +405,8 @@ TEST_CASE("errors of open say what is wrong with the file") {
   changed = whole;
   changed[8] = 99;
   write_file(file.path, changed);
-  CHECK_THROWS_WITH_AS(TrieIndex::open(file.path), doctest::Contains("has format 99, but this agpt reads format 1"), FormatError);
+  CHECK_THROWS_WITH_AS(TrieIndex::open(file.path), doctest::Contains("has format 99, but this agpt reads format 1"),
+                       FormatError);
   write_file(file.path, whole.substr(0, whole.size() - 1));
   CHECK_THROWS_WITH_AS(TrieIndex::open(file.path), doctest::Contains("is truncated"), FormatError);
 }
