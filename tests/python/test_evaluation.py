@@ -1,5 +1,6 @@
 """agpt.evaluation: the loss is what the logits say, and every choice of window is named."""
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -29,6 +30,13 @@ def test_disjoint_windows_score_every_token_but_the_first_once(
     result = Trainer(model, index).evaluate()
     assert (result.split, result.context, result.stride) == ("val", 6, 6)
     assert result.positions == tokens.size - 1
+    ends = [*range(6, tokens.size - 1, 6), tokens.size - 1]
+    windows = [(tokens[:7], 0)]
+    for before, end in itertools.pairwise(ends):
+        windows.append((tokens[end - 6 : end + 1], before - (end - 6)))
+    loss, count = loss_of_windows(model, windows)
+    assert count == result.positions
+    assert result.loss == pytest.approx(loss, rel=1e-9)
     assert result.perplexity == pytest.approx(math.exp(result.loss))
     assert result.bits_per_character == pytest.approx(result.loss / math.log(2))
 
