@@ -71,12 +71,15 @@ def test_the_line_of_an_evaluation_has_the_fields_of_the_reference(
 
 
 def test_the_best_checkpoint_is_the_one_with_the_least_held_out_loss(
-    make_model: Callable[..., Model], index: TrieIndex, out: Path
+    trainer: Trainer, index: TrieIndex, out: Path
 ) -> None:
-    config = TrainConfig(positions_per_step=200, steps=12, lr=0.3, clip_norm=0, schedule="constant")
-    trainer = Trainer(make_model(), index, config)
+    def spoil(report: StepReport) -> None:
+        if report.step == 6:
+            trainer.model.flat_parameters *= 5
+
     options = RunOptions(out, eval_every=1)
-    result = TrainingRun(trainer, options).run()
+    result = TrainingRun(trainer, options, on_step=spoil).run()
+    assert Trainer.resume(options.best, index).step_count == 5
     best = Trainer(Model.load(options.best), index).evaluate()
     assert best.loss == pytest.approx(result.best_loss, rel=1e-6)
     assert result.evaluation is not None
