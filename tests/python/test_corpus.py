@@ -195,6 +195,6 @@ def test_arrays_that_are_no_ids_are_refused() -> None:
     with pytest.raises(ArgumentError, match="2 dimensions"):
         Corpus.from_tokens(np.zeros((2, 2), np.int64))
     with pytest.raises(ArgumentError, match="all text or all tokens"):
-        Corpus.from_documents(["a", [1]])  # type: ignore[list-item]
+        Corpus.from_documents(["a", [1]])
     with pytest.raises(ArgumentError, match="there is no tokenizer 'word'"):
         Corpus.from_text("a", tokenizer="word")
