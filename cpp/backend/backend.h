@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "cpp/base/tile.h"
 #include "cpp/base/types.h"
 
 namespace agpt {
@@ -63,11 +64,6 @@ struct NormShape {
 
 enum class ElementwiseActivation { relu, relu_squared, gelu };
 
-/// Queries that share one list of keys: `n_rows` consecutive rows from `first_row`, and the keys [key_begin, key_end).
-struct AttentionTile {
-  int32_t first_row = 0, n_rows = 0, key_begin = 0, key_end = 0;
-};
-
 /// Rows of a batch in pre-order: every parent precedes its children. All arrays are host memory and outlive the stream's
 /// use of them. Row numbers are int32_t; a batch has at most 2^31 - 1 rows.
 struct BatchView {
@@ -75,7 +71,7 @@ struct BatchView {
   std::span<const int32_t> position;  // (rows) depth - 1
   std::span<const int32_t> parent;    // (rows) row of the parent, or -1
   // Keys of attention tile by tile. Key k is row key_row[k]; bit i of key_mask[k] says that row first_row + i sees it.
-  std::span<const AttentionTile> tiles;
+  std::span<const Tile> tiles;
   std::span<const int32_t> key_row;
   std::span<const uint64_t> key_mask;
   // Targets of row r: entries [target_begin[r], target_begin[r + 1]). weight[r] is the sum of its target weights.

@@ -45,12 +45,6 @@ void RowBatch::end_row() {
   target_begin.push_back(end);
 }
 
-void RowBatch::scale_weights(double factor) {
-  for (double& value : weight) value *= factor;
-  for (double& value : target_weight) value *= factor;
-  total_weight *= factor;
-}
-
 void build_tiles(RowBatch& batch, int tile_rows, Index begin) {
   AGPT_REQUIRE(tile_rows >= 1 && tile_rows <= 64, "tiles have from 1 to 64 rows");
   batch.tiles.clear();

@@ -4,14 +4,10 @@
 
 #include <vector>
 
+#include "cpp/base/tile.h"
 #include "cpp/base/types.h"
 
 namespace agpt {
-
-/// Queries that share one list of keys: rows [first_row, first_row + n_rows), keys [key_begin, key_end).
-struct Tile {
-  int32_t first_row = 0, n_rows = 0, key_begin = 0, key_end = 0;
-};
 
 /// Rows are nodes of a forest in depth-first pre-order. A ghost row has weight 0 and no targets: it is there because rows of
 /// the batch attend to it, and gradients flow through it.
@@ -40,8 +36,6 @@ struct RowBatch {
   int32_t begin_row(Token row_token, int32_t row_position, int32_t row_parent);
   void add_target(Token target, double target_mass);
   void end_row();
-  /// Multiplies all weights.
-  void scale_weights(double factor);
 };
 
 /// Cuts the rows into tiles of at most `tile_rows` (<= 64) and lists the keys of each: the rows on the path to its first row,

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <functional>
 #include <limits>
-#include <optional>
 
 #include "cpp/trie/trie_walk.h"
 
@@ -84,23 +83,22 @@ void append_trie_rows(const TrieIndex& index, Index begin, Index end, const Weig
   }
 }
 
-std::vector<RowBatch> heavy_rows(const TrieIndex& index, Index mass, const Weighting& weighting, Index batch_rows) {
-  std::vector<RowBatch> batches;
-  std::optional<RowAppender> appender;
+RowBatch rows_heavier_than(const TrieIndex& index, Index mass, const Weighting& weighting, std::vector<Index>& masses) {
+  RowBatch batch;
+  masses.clear();
+  RowAppender appender(index, weighting, batch);
   TrieEdge edge;
   for (Index node = 0; node < index.n_nodes();) {
     TrieWalk walk(index, node);
     walk.next(edge);
     int depth = edge.parent_depth + 1;
-    if (batches.empty() || batches.back().n_positions >= batch_rows) {
-      batches.emplace_back();
-      appender.emplace(index, weighting, batches.back());
-      for (int ghost = 1; ghost < depth; ++ghost) appender->append_ghost(edge, ghost);
+    for (; depth <= edge.depth && static_cast<Index>(walk.row_mass(depth)) > mass; ++depth) {
+      appender.append(walk, edge, depth);
+      masses.push_back(walk.row_mass(depth));
     }
-    for (; depth <= edge.depth && static_cast<Index>(walk.row_mass(depth)) > mass; ++depth) appender->append(walk, edge, depth);
     node = depth > edge.depth ? node + 1 : index.subtree_end(node);  // below a light row all rows are light
   }
-  return batches;
+  return batch;
 }
 
 Index mass_exceeded_by(const TrieIndex& index, Index n_rows) {

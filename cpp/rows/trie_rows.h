@@ -15,9 +15,9 @@ constexpr Index kAnyMass = Index{1} << 62;
 void append_trie_rows(const TrieIndex& index, Index begin, Index end, const Weighting& weighting, RowBatch& batch,
                       Index most_mass = kAnyMass);
 
-/// The rows whose mass is above `mass`, as batches of about `batch_rows` rows. A row's ancestors have at least its mass, so
-/// these rows are a forest of their own: the top of the trie.
-std::vector<RowBatch> heavy_rows(const TrieIndex& index, Index mass, const Weighting& weighting, Index batch_rows);
+/// The rows whose mass is above `mass`. A row's ancestors have at least its mass, so these rows are a forest of their own, the top
+/// of the trie: no ghost row is needed. `masses` (rows) is replaced by theirs.
+RowBatch rows_heavier_than(const TrieIndex& index, Index mass, const Weighting& weighting, std::vector<Index>& masses);
 
 /// The least mass that at most `n_rows` rows exceed.
 Index mass_exceeded_by(const TrieIndex& index, Index n_rows);

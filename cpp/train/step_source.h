@@ -48,10 +48,9 @@ struct TrieStepConfig {
   Index positions = 16384;
   StepOrder order = StepOrder::shuffled;  ///< shuffled: the steps of a pass in random order; for `positions`, its batches
   uint64_t seed = 0;
-  /// With `positions`: about this share of a step's rows are the heaviest rows of the trie, which are in every step with their
-  /// weight spread over the pass. A pass is still the exact sum, but a row that outweighs a whole step no longer comes all at
-  /// once. 0 is off.
-  double heavy_share = 0;
+  /// With `positions`: a row that weighs much more than others is in many steps of a pass, each time with an equal part of its
+  /// weight. A pass is still the exact sum, but no row outweighs its step.
+  bool spread_heavy = false;
   /// Rows of a batch, ghosts excluded. The gradient of a step does not depend on it, but for `positions` it is the grain of the
   /// shuffling.
   Index batch_rows = 256;

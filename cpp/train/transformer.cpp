@@ -31,12 +31,11 @@ ModelShape model_shape(const ModelConfig& config, const ParameterTable& table) {
 }
 
 BatchView view_of(const RowBatch& batch) {
-  static_assert(sizeof(Tile) == sizeof(AttentionTile));
   BatchView view;
   view.token = batch.token;
   view.position = batch.position;
   view.parent = batch.parent;
-  view.tiles = {reinterpret_cast<const AttentionTile*>(batch.tiles.data()), batch.tiles.size()};
+  view.tiles = batch.tiles;
   view.key_row = batch.key_row;
   view.key_mask = batch.key_mask;
   view.target_begin = batch.target_begin;

@@ -1,9 +1,11 @@
 // Steps over the rows of a trie.
 #include <algorithm>
+#include <optional>
 
 #include "cpp/base/error.h"
 #include "cpp/base/random.h"
 #include "cpp/rows/trie_rows.h"
+#include "cpp/train/heavy_rows.h"
 #include "cpp/train/step_source.h"
 #include "cpp/trie/trie_walk.h"
 
@@ -17,13 +19,9 @@ class TrieSource final : public StepSource {
     AGPT_REQUIRE(index.n_positions() > 0, "the index has no positions to train on");
     if (config.unit == TrieStepConfig::Unit::ngram) find_groups();
     batches_per_pass_ = (index.n_positions() + config.batch_rows - 1) / config.batch_rows;
-    if (config.unit == TrieStepConfig::Unit::positions && config.heavy_share > 0) {
-      heavy_mass_ = mass_exceeded_by(index, static_cast<Index>(config.heavy_share * static_cast<double>(config.positions)));
-      heavy_ = heavy_rows(index, heavy_mass_, config.weighting, config.batch_rows);
-    }
-    Index n_heavy = 0;
-    for (const RowBatch& batch : heavy_) n_heavy += batch.n_positions;
-    batches_per_step_ = std::max<Index>(1, (config.positions - n_heavy + config.batch_rows / 2) / config.batch_rows);
+    batches_per_step_ = std::max<Index>(1, (config.positions + config.batch_rows / 2) / config.batch_rows);
+    if (config.unit == TrieStepConfig::Unit::positions && config.spread_heavy && steps_per_pass() > 1)
+      heavy_.emplace(index, config.weighting, steps_per_pass(), config.batch_rows, config.seed);
   }
 
   Index steps_per_pass() const override {
@@ -43,14 +41,11 @@ class TrieSource final : public StepSource {
       return range(group_begin_[group], group_begin_[group + 1]);
     }
     const Index first = number * batches_per_step_, n_light = std::min(batches_per_step_, batches_per_pass_ - first);
-    const double share = static_cast<double>(n_light) / static_cast<double>(batches_per_pass_);
-    return {n_light + static_cast<Index>(heavy_.size()), [this, first, pass, n_light, share](Index i, RowBatch& batch) {
-              if (i < n_light) {
-                build(0, index_.n_positions(), permuted(first + i, batches_per_pass_, pass), batch, heavy_mass_);
-              } else {
-                batch = heavy_[static_cast<size_t>(i - n_light)];
-                batch.scale_weights(share);
-              }
+    return {n_light + (heavy_ ? heavy_->n_batches(pass, number) : 0), [this, first, pass, number, n_light](Index i, RowBatch& batch) {
+              if (i < n_light)
+                build(0, index_.n_positions(), permuted(first + i, batches_per_pass_, pass), batch, heavy_ ? heavy_->mass() : kAnyMass);
+              else
+                heavy_->append(pass, number, i - n_light, batch);
             }};
   }
 
@@ -105,8 +100,7 @@ class TrieSource final : public StepSource {
   const TrieStepConfig config_;
   std::vector<Index> group_begin_;  // first row of each group, then n_positions
   Index batches_per_pass_ = 0, batches_per_step_ = 1;
-  Index heavy_mass_ = kAnyMass;     // rows above it are in heavy_
-  std::vector<RowBatch> heavy_;     // in every step
+  std::optional<HeavyRows> heavy_;
 };
 
 }  // namespace
@@ -114,7 +108,6 @@ class TrieSource final : public StepSource {
 void TrieStepConfig::validate() const {
   AGPT_REQUIRE(ngram >= 1, "a partition by n-grams needs n of at least 1");
   AGPT_REQUIRE(positions >= 1, "positions per step must be at least 1");
-  AGPT_REQUIRE(heavy_share >= 0 && heavy_share < 1, "heavy_share must be at least 0 and below 1 (0 is off)");
   AGPT_REQUIRE(batch_rows >= 1 && batch_rows <= (1 << 24), "batch_rows must be from 1 to 2^24, not " + std::to_string(batch_rows));
   AGPT_REQUIRE(weighting.entropy_lambda >= 0 && std::isfinite(weighting.entropy_lambda), "entropy_lambda must be a number of at least 0");
 }

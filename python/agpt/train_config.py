@@ -47,9 +47,8 @@ class TrainConfig:
         "linear", "Weight of a position as a function of its count; linear equals all windows."
     )
     entropy_lambda: float = setting(0.0, "Extra weight of positions with uncertain targets.")
-    heavy_share: float = setting(
-        0.125,
-        "Share of a step's positions for the trie's heaviest, in every step with less weight.",
+    spread_heavy: bool = setting(
+        True, "Give positions that outweigh a step to many steps of a pass, in equal parts."
     )
     normalise: Normalisation = setting(
         "step", "Divide gradients by the weight of the step, or by the mean of the pass."
@@ -89,7 +88,7 @@ class TrainConfig:
         require_seed(self.seed)
         for name in ("positions_per_step", "windows_per_step", "batch_rows"):
             require_at_least(name, getattr(self, name), 1)
-        for name in ("stride", "threads", "entropy_lambda", "heavy_share", "clip_norm"):
+        for name in ("stride", "threads", "entropy_lambda", "clip_norm"):
             require_at_least(name, getattr(self, name), 0)
         for name in ("context", "steps"):
             if getattr(self, name) is not None:

@@ -276,7 +276,7 @@ def _trie_source(model: Model, data: TrieIndex | Corpus, config: TrainConfig) ->
         batch_rows=config.batch_rows,
         mass_weight=config.mass_weight,
         entropy_lambda=config.entropy_lambda,
-        heavy_share=config.heavy_share,
+        spread_heavy=config.spread_heavy,
     )
 
 

@@ -59,7 +59,7 @@ agpt::TextView text_view(const Ids<Id>& tokens, const Ids<int64_t>& document_sta
 }
 
 std::shared_ptr<StepSource> trie_source(const agpt::TrieIndex& index, const std::string& unit, int ngram, Index positions, const std::string& order,
-                                        uint64_t seed, Index batch_rows, const std::string& mass_weight, double entropy_lambda, double heavy_share) {
+                                        uint64_t seed, Index batch_rows, const std::string& mass_weight, double entropy_lambda, bool spread_heavy) {
   agpt::TrieStepConfig config;
   config.unit = kUnits.parse(unit);
   config.ngram = ngram;
@@ -68,7 +68,7 @@ std::shared_ptr<StepSource> trie_source(const agpt::TrieIndex& index, const std:
   config.seed = seed;
   config.batch_rows = batch_rows;
   config.weighting = {kMassWeights.parse(mass_weight), entropy_lambda};
-  config.heavy_share = heavy_share;
+  config.spread_heavy = spread_heavy;
   return agpt::make_trie_source(index, config);
 }
 
@@ -197,7 +197,7 @@ void bind_trainer(nb::module_& m) {
       .def("pass_weight", &StepSource::pass_weight, nb::call_guard<nb::gil_scoped_release>(), "Sum of the weights of all positions of one pass.");
   m.def("trie_source", &trie_source, "index"_a, nb::kw_only(), "unit"_a = "positions", "ngram"_a = 1, "positions"_a = 16384, "order"_a = "shuffled",
         "seed"_a = 0, "batch_rows"_a = 256, "mass_weight"_a = "linear", "entropy_lambda"_a = 0.0,
-        "heavy_share"_a = 0.0, nb::keep_alive<0, 1>(),
+        "spread_heavy"_a = false, nb::keep_alive<0, 1>(),
         "Steps over the rows of a trie.");
   bind_window_source<uint8_t>(m);
   bind_window_source<uint16_t>(m);

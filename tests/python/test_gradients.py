@@ -159,7 +159,7 @@ def test_gradient_does_not_depend_on_batches_tiles_or_threads():
         {"unit": "ngram", "ngram": 2},
         {"unit": "ngram", "ngram": 5},
         {"unit": "positions", "positions": 100},
-        {"unit": "positions", "positions": 100, "heavy_share": 0.3},
+        {"unit": "positions", "positions": 100, "spread_heavy": True},
     ],
 )
 @pytest.mark.parametrize("order", ["fixed", "shuffled"])
@@ -180,7 +180,7 @@ def test_steps_of_a_pass_sum_to_the_whole(unit, order):
         loss_sum += report.loss * report.weight
         parameters[:] = start
         trainer.parameters_changed()
-    assert positions == index.n_positions or "heavy_share" in unit
+    assert positions == index.n_positions or "spread_heavy" in unit
     assert weight == pytest.approx(index.total_mass)
     assert loss_sum / weight == pytest.approx(loss, rel=1e-12)
     assert worst_error(config, gradient_sum / weight, whole) < 1e-9

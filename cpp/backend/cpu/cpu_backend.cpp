@@ -271,7 +271,7 @@ class CpuStream final : public Stream<Real> {
   Index token(Index row) const { return batch_.token[static_cast<size_t>(row)]; }
   Index position(Index row) const { return batch_.position[static_cast<size_t>(row)]; }
   Real* gradient_of(int tensor) { return tensor < 0 ? nullptr : gradient_->tensor(tensor).data; }
-  static Index n_keys(const AttentionTile& tile) { return tile.key_end - tile.key_begin; }
+  static Index n_keys(const Tile& tile) { return tile.key_end - tile.key_begin; }
 
   MatmulArgs<Real> matmul_args(Index begin, Index end, Rows<Real> a, Index k, const Real* packed, Index n, Rows<Real> c) const {
     return {a.from(begin).data, a.stride, end - begin, static_cast<int>(k), static_cast<int>(n), packed, nullptr, nullptr, 0, c.from(begin).data, c.stride};

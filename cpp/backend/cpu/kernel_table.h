@@ -27,7 +27,7 @@ struct MatmulArgs {
 /// Rows of one head of width `width`: pointers to its first column in row 0 of the batch.
 template <class Real>
 struct AttentionArgs {
-  const AttentionTile* tile;
+  const Tile* tile;
   const int32_t* key_row;
   const uint64_t* key_mask;
   int width;

@@ -264,7 +264,7 @@ class ReferenceStream final : public Stream<Real> {
     std::vector<Index> path;
     std::vector<double> p;
     for (Index t = first_tile; t < end_tile; ++t) {
-      const AttentionTile& tile = batch_.tiles[static_cast<size_t>(t)];
+      const Tile& tile = batch_.tiles[static_cast<size_t>(t)];
       for (Index r = tile.first_row; r < tile.first_row + tile.n_rows; ++r) {
         path.clear();
         for (Index k = r; k >= 0; k = batch_.parent[static_cast<size_t>(k)]) path.push_back(k);

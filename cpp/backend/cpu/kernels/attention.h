@@ -152,7 +152,7 @@ inline void for_each_chunk(int width, Body body) {
 template <class Real>
 void attend(const AttentionArgs<Real>& args) {
   constexpr int kWidth = kLanes<Real>;
-  const AttentionTile& tile = *args.tile;
+  const Tile& tile = *args.tile;
   const int n_keys = tile.key_end - tile.key_begin, n_rows = tile.n_rows;
   const int32_t* rows = args.key_row + tile.key_begin;
   const uint64_t* masks = args.key_mask + tile.key_begin;
@@ -190,7 +190,7 @@ void attend(const AttentionArgs<Real>& args) {
 template <class Real>
 void attend_backward(const AttentionArgs<Real>& args) {
   constexpr int kWidth = kLanes<Real>;
-  const AttentionTile& tile = *args.tile;
+  const Tile& tile = *args.tile;
   const int n_keys = tile.key_end - tile.key_begin, n_rows = tile.n_rows;
   const int32_t* rows = args.key_row + tile.key_begin;
   const Real* p = args.saved;
