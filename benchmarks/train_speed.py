@@ -42,9 +42,7 @@ def main() -> None:
     trie = trainer(index, arguments.threads, arguments.depth, positions_per_step=16384)
     contestants = {f"trie, depth {arguments.depth}": lambda: trie.step().positions}
     for context in (32, 128):
-        windows = trainer(
-            corpus, arguments.threads, context, mode="window", context=context, windows_per_step=64
-        )
+        windows = trainer(corpus, arguments.threads, context, mode="window", windows_per_step=64)
         contestants[f"windows of {context} x 64"] = lambda windows=windows: windows.step().positions
     if arguments.torch:
         import torch

@@ -4,9 +4,9 @@
 
 For each depth D: an index of the first 90 % of the text; one pass over its positions in trie
 mode, with each weighting of the mass; then windows of D tokens until as many positions were
-processed. All have the same steps, schedule and learning rate. The last 10 % of the text, which
-none of them saw, is scored at the trained context: the mean over all positions of disjoint
-windows, and with the full context before every prediction (stride 1).
+processed as the first trie run did. All have the same schedule and learning rate. The last
+10 % of the text, which none of them saw, is scored at the trained context: the mean over all
+positions of disjoint windows, and with the full context before every prediction (stride 1).
 """
 
 import argparse
@@ -44,9 +44,9 @@ def main() -> None:
     parser.add_argument("corpus")
     parser.add_argument("--depths", default="16,32")
     parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--positions-per-step", type=int, default=8192)
+    parser.add_argument("--positions-per-step", type=int, default=2048)
     parser.add_argument("--lr", type=float, default=3e-3)
-    parser.add_argument("--mass-weight", default="linear,off", help="one trie run for each")
+    parser.add_argument("--mass-weight", default="linear,sqrt", help="one trie run for each")
     parser.add_argument("--json", help="write the result to this file")
     arguments = parser.parse_args()
 
@@ -54,7 +54,6 @@ def main() -> None:
     runs = []
     for depth in map(int, arguments.depths.split(",")):
         index = agpt.TrieIndex.build(corpus, depth=depth, val_fraction=0.1)
-        steps = round(index.n_positions / arguments.positions_per_step)
         common = {
             "lr": arguments.lr,
             "schedule": "warmup-cosine",
@@ -62,29 +61,32 @@ def main() -> None:
             "weight_decay": 0.1,
             "optimizer": "adamw",
             "clip_norm": 1.0,
-            "steps": steps,
         }
         variants = {
             f"trie, mass {weight}": {
                 "mode": "trie",
                 "positions_per_step": arguments.positions_per_step,
                 "mass_weight": weight,
+                "epochs": 1.0,
             }
             for weight in arguments.mass_weight.split(",")
         }
         variants["windows"] = {
             "mode": "window",
-            "context": depth,
             "windows_per_step": arguments.positions_per_step // depth,
         }
+        trie_positions = 0.0
         for name, variant in variants.items():
             results = []
+            if variant["mode"] == "window":
+                variant["steps"] = round(trie_positions / (variant["windows_per_step"] * depth))
             for seed in map(int, arguments.seeds.split(",")):
                 settings = agpt.TrainConfig(**common, **variant, seed=seed)
                 result = train_and_score(index, depth, seed, settings)
                 results.append(result)
                 runs.append({"depth": depth, "variant": name, "seed": seed, **result})
                 print(depth, name, seed, result, file=sys.stderr)
+            trie_positions = trie_positions or results[0]["positions"]
             losses = [r["loss"] for r in results]
             full = [r["loss_full_context"] for r in results]
             spread = statistics.stdev(losses) if len(losses) > 1 else 0.0
