@@ -18,7 +18,9 @@ from agpt.cli.demo import command as demo
 from agpt.cli.generate import command as generate
 from agpt.cli.info import command as info
 from agpt.cli.perplexity import command as perplexity
+from agpt.cli.radix_verify import command as radix_verify
 from agpt.cli.train import command as train
+from agpt.cli.trie_profile import command as trie_profile
 from click.testing import Result
 from support import equal_parameters
 
@@ -207,12 +209,41 @@ def test_demo_prints_the_commands_for_an_own_file(run_command: RunCommand) -> No
         assert part in result.stdout
 
 
+def test_the_profile_adds_up_to_the_index(run_json: RunJson, index_file: Path) -> None:
+    values = run_json(trie_profile, str(index_file))
+    assert len(values["positions"]) == values["depth"]
+    assert sum(values["positions"]) == values["n_positions"]
+    assert sum(values["nodes"]) == values["n_nodes"]
+    assert sum(values["mass"]) == values["total_mass"]
+    assert sum(values["mass"][:1]) == values["n_tokens"] - 1
+
+
+def test_the_profile_is_a_line_for_each_depth(run_command: RunCommand, index_file: Path) -> None:
+    result = run_command(trie_profile, str(index_file))
+    depth = TrieIndex.open(str(index_file)).depth
+    assert [line.split()[0] for line in result.stdout.splitlines()[1 : depth + 1]] == [
+        str(k + 1) for k in range(depth)
+    ]
+
+
+def test_verify_passes_a_sound_index_and_refuses_a_damaged_one(
+    run_command: RunCommand, run_json: RunJson, index_file: Path
+) -> None:
+    assert run_json(radix_verify, str(index_file))["valid"] is True
+    content = bytearray(index_file.read_bytes())
+    content[len(content) // 2] ^= 1
+    index_file.write_bytes(content)
+    result = run_command(radix_verify, str(index_file))
+    assert result.exit_code == 1
+    assert str(index_file) in result.stderr
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help_with_defaults(run_command: RunCommand, verb: str) -> None:
     result = run_command(main, verb, "--help")
     assert result.exit_code == 0
     assert f"Usage: agpt {verb}" in result.stdout
-    if verb != "info":
+    if verb not in ("info", "trie-profile", "radix-verify"):  # these have nothing to choose
         assert "[default: " in result.stdout
 
 

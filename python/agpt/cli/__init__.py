@@ -7,7 +7,16 @@ import click
 from agpt import __version__
 from agpt.cli.conventions import ConventionalMain
 
-VERBS = ("demo", "build", "train", "perplexity", "generate", "info")
+VERBS = (
+    "demo",
+    "build",
+    "train",
+    "perplexity",
+    "generate",
+    "trie-profile",
+    "radix-verify",
+    "info",
+)
 
 
 class _VerbGroup(ConventionalMain, click.Group):
@@ -17,7 +26,7 @@ class _VerbGroup(ConventionalMain, click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        command = importlib.import_module(f"agpt.cli.{cmd_name}").command
+        command = importlib.import_module(f"agpt.cli.{cmd_name.replace('-', '_')}").command
         assert isinstance(command, click.Command)
         return command
 
