@@ -60,7 +60,7 @@ def test_the_python_example_runs(folder: Path) -> None:
 
 def test_the_tour_of_the_commands_runs(folder: Path) -> None:
     commands = tour()
-    assert len(commands) == 5
+    assert len(commands) == 7
     for command in commands:
         few = ["--steps", "3"] if command[0] == "agpt-train" else []
         run(folder, [script_path(command[0]), *command[1:], *few])
