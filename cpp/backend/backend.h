@@ -158,8 +158,6 @@ class Backend {
   virtual std::string description() const = 0;
   /// Rows of an attention tile, at most 64.
   virtual int tile_rows() const = 0;
-  /// Rows of a batch that this backend likes best.
-  virtual Index preferred_batch_rows() const = 0;
   /// How many streams can usefully work at a time on n_threads threads.
   virtual int max_streams(int n_threads) const = 0;
   /// flat: all parameters, in the layout of the ModelShape. Not to be called while a stream is at work.

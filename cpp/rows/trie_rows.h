@@ -8,6 +8,7 @@
 
 namespace agpt {
 
+/// More than the mass of any row.
 constexpr Index kAnyMass = Index{1} << 62;
 
 /// Appends the ghost rows of `begin` and the rows [begin, end) of the index to the batch. Rows whose mass is above `most_mass`

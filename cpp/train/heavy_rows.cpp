@@ -24,16 +24,16 @@ HeavyRows::HeavyRows(const TrieIndex& index, const Weighting& weighting, Index n
   const double mean_mass = index.total_mass() / static_cast<double>(index.n_positions());
   mass_ = std::max(mass_exceeded_by(index, kMostHeavyRows), static_cast<Index>(kMeanRowsPerPart * mean_mass));
   distance_ = mass_ + 1;
-  rows_ = rows_heavier_than(index, mass_, weighting, begin_);
-  // begin_ holds the masses; an interval begins where its left sibling's ends, or with its parent's.
-  end_.resize(begin_.size());
-  std::vector<Index> next_begin(begin_.size());  // where the next child of a row begins
-  for (size_t r = 0; r < begin_.size(); ++r) {
-    const int32_t parent = rows_.parent[r];
-    Index& from = parent < 0 ? line_ : next_begin[static_cast<size_t>(parent)];
-    const Index row_mass = begin_[r];
-    begin_[r] = next_begin[r] = from;
-    end_[r] = from = from + row_mass;
+  std::vector<Index> masses;
+  rows_ = rows_heavier_than(index, mass_, weighting, masses);
+  // An interval begins where its left sibling's ends, or with its parent's.
+  std::vector<Index> next_child(masses.size());  // where the next child of a row begins
+  for (size_t r = 0; r < masses.size(); ++r) {
+    Index& from = rows_.parent[r] < 0 ? line_ : next_child[static_cast<size_t>(rows_.parent[r])];
+    next_child[r] = from;
+    begin_.push_back(from);
+    from += masses[r];
+    end_.push_back(from);
   }
 }
 

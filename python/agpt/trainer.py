@@ -144,7 +144,7 @@ class Trainer:
 
     @property
     def pass_positions(self) -> int:
-        """Predictions of one pass over all data."""
+        """Positions of the data; with spread_heavy a pass computes a few per cent more."""
         return int(self._source.pass_positions)
 
     @property

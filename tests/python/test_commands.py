@@ -238,6 +238,17 @@ def test_verify_passes_a_sound_index_and_refuses_a_damaged_one(
     assert str(index_file) in result.stderr
 
 
+def test_verify_shows_the_first_violations(
+    run_command: RunCommand, index_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    violations = [f"node {n} is wrong" for n in range(30)]
+    monkeypatch.setattr(TrieIndex, "verify", lambda _: violations)
+    result = run_command(radix_verify, str(index_file))
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == violations[:10]
+    assert "30 violations" in result.stderr
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help_with_defaults(run_command: RunCommand, verb: str) -> None:
     result = run_command(main, verb, "--help")

@@ -51,7 +51,6 @@ class CpuBackend final : public Backend<Real> {
     return std::string("cpu (") + kernels_.name + ", " + (std::is_same_v<Real, float> ? "float32" : "float64") + ")";
   }
   int tile_rows() const override { return kernels_.lanes; }
-  Index preferred_batch_rows() const override { return 256; }
   int max_streams(int n_threads) const override { return n_threads; }
 
   void set_parameters(std::span<const Real> flat) override {
@@ -230,7 +229,7 @@ class CpuStream final : public Stream<Real> {
     args.dqkv_stride = dqkv.stride;
     const Index d = backend_.model_width();
     for_each_tile_head(first_tile, end_tile, const_cast<Real*>(saved), qkv, args, [&](Index column) {
-      workspace_.grow(static_cast<size_t>(kernels_.attention_workspace(n_keys(*args.tile), args.width)), "attention workspace");
+      workspace_.grow(static_cast<size_t>(n_keys(*args.tile) * kernels_.lanes), "attention workspace");
       args.workspace = workspace_.data();
       args.dout = dout.data + column;
       args.dq = dqkv.data + column;

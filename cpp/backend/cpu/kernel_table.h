@@ -43,7 +43,7 @@ struct AttentionArgs {
   Index dout_stride;
   Real *dq, *dk, *dv;        // (rows, width)
   Index dqkv_stride;
-  Real* workspace;           // attention_workspace() numbers
+  Real* workspace;           // (keys of the tile, lanes)
 };
 
 template <class Real>
@@ -75,7 +75,6 @@ struct KernelTable {
   void (*activate)(ElementwiseActivation kind, Index n, const Real* x, Real* out);
   void (*activate_backward)(ElementwiseActivation kind, Index n, const Real* x, Real* d);
 
-  Index (*attention_workspace)(Index n_keys, int width);
   void (*attend)(const AttentionArgs<Real>& args);
   void (*attend_backward)(const AttentionArgs<Real>& args);
 

@@ -301,7 +301,6 @@ class ReferenceBackend final : public Backend<Real> {
     return std::string("reference (plain loops, ") + (std::is_same_v<Real, float> ? "float32" : "float64") + ")";
   }
   int tile_rows() const override { return 8; }
-  Index preferred_batch_rows() const override { return 256; }
   int max_streams(int n_threads) const override { return n_threads; }
   void set_parameters(std::span<const Real> flat) override { parameters_.assign(flat.begin(), flat.end()); }
   std::unique_ptr<Stream<Real>> make_stream() override { return std::make_unique<ReferenceStream<Real>>(*this); }

@@ -13,12 +13,6 @@ namespace agpt::AGPT_KERNELS_NAMESPACE {
 template <class Real>
 constexpr Real kMaskedScore = static_cast<Real>(-1e30);
 
-/// Numbers of scratch that attend_backward needs: one vector per key.
-template <class Real>
-Index attention_workspace(Index n_keys, int) {
-  return n_keys * kLanes<Real>;
-}
-
 // out[i] = column i of the chunk over the rows (row i in lane i); lanes beyond n_rows are zero.
 template <class Real, int kChunk>
 inline void load_columns(const Real* x, Index stride, int n_rows, Vector<Real>* out) {

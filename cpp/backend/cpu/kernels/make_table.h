@@ -23,7 +23,6 @@ KernelTable<Real> make_table(const char* name) {
   table.add = add<Real>;
   table.activate = activate<Real>;
   table.activate_backward = activate_backward<Real>;
-  table.attention_workspace = attention_workspace<Real>;
   table.attend = attend<Real>;
   table.attend_backward = attend_backward<Real>;
   table.log_sum_exp = log_sum_exp<Real>;
