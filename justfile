@@ -23,6 +23,7 @@ pytest *arguments:
 lint:
     ruff check .
     ruff format --check .
+    git ls-files '*.cpp' '*.h' '*.cu' '*.cuh' ':!third_party' | xargs clang-format --dry-run --Werror
     mypy -p agpt
     mypy tools
     python tools/check_includes.py
@@ -30,6 +31,7 @@ lint:
 # Format the Python sources.
 fmt:
     ruff format .
+    git ls-files '*.cpp' '*.h' '*.cu' '*.cuh' ':!third_party' | xargs clang-format -i
     ruff check --fix .
 
 # The whole job on a built-in corpus, in about a minute.

@@ -1,5 +1,5 @@
-// THE seam: what a device must be able to do. A backend sees arrays (tokens, parents, tiles, offsets) and never a trie, a
-// configuration or a file. Every backend does every operation.
+// THE seam: what a device must be able to do. A backend sees arrays (tokens, parents, tiles, offsets) and never a trie,
+// a configuration or a file. Every backend does every operation.
 //
 // Contract of the operations
 //   * A matrix is row-major with a stride that is a multiple of kRowQuantum numbers; the columns between its width and
@@ -39,8 +39,8 @@ struct TensorShape {
   Index offset = 0, rows = 0, columns = 0;
 };
 
-/// A linear layer y = x W + b by the numbers of its tensors; b may be absent (-1). With `transposed` the tensor is stored
-/// as (outputs, inputs), as a tied head has it.
+/// A linear layer y = x W + b by the numbers of its tensors; b may be absent (-1). With `transposed` the tensor is
+/// stored as (outputs, inputs), as a tied head has it.
 struct LinearShape {
   int weight = -1, bias = -1;
   bool transposed = false;
@@ -64,8 +64,8 @@ struct NormShape {
 
 enum class ElementwiseActivation { relu, relu_squared, gelu };
 
-/// Rows of a batch in pre-order: every parent precedes its children. All arrays are host memory and outlive the stream's
-/// use of them. Row numbers are int32_t; a batch has at most 2^31 - 1 rows.
+/// Rows of a batch in pre-order: every parent precedes its children. All arrays are host memory and outlive the
+/// stream's use of them. Row numbers are int32_t; a batch has at most 2^31 - 1 rows.
 struct BatchView {
   std::span<const int32_t> token;     // (rows)
   std::span<const int32_t> position;  // (rows) depth - 1
@@ -78,7 +78,7 @@ struct BatchView {
   std::span<const int32_t> target_begin;  // (rows + 1)
   std::span<const int32_t> target_token;
   std::span<const double> target_weight;
-  std::span<const double> weight;         // (rows)
+  std::span<const double> weight;  // (rows)
 
   Index n_rows() const { return static_cast<Index>(token.size()); }
 };
@@ -99,8 +99,8 @@ class Stream {
  public:
   virtual ~Stream() = default;
 
-  /// A zeroed matrix of at least `rows` x `columns`, in slot `slot` of the stream's scratch memory. The same slot gives the
-  /// same memory again as long as it is large enough, with the content of the last use.
+  /// A zeroed matrix of at least `rows` x `columns`, in slot `slot` of the stream's scratch memory. The same slot gives
+  /// the same memory again as long as it is large enough, with the content of the last use.
   virtual Rows<Real> scratch(int slot, Index rows, Index columns) = 0;
 
   /// The batch that the operations below refer to, and where gradients of parameters go (may be null for forward only).
@@ -113,10 +113,11 @@ class Stream {
   virtual void embed_backward(int table, int position_table, Index begin, Index end, Rows<Real> dout) = 0;
 
   /// y = norm(x) over `columns` columns; statistics (rows, 2): mean and 1 / deviation, kept for the backward pass.
-  virtual void norm(const NormShape& shape, Index columns, Index begin, Index end, Rows<Real> x, Rows<Real> y, Rows<Real> statistics) = 0;
+  virtual void norm(const NormShape& shape, Index columns, Index begin, Index end, Rows<Real> x, Rows<Real> y,
+                    Rows<Real> statistics) = 0;
   /// dx (+)= gradient through the norm of dy; dy and dx are distinct matrices.
-  virtual void norm_backward(const NormShape& shape, Index columns, Index begin, Index end, Rows<Real> x, Rows<Real> statistics, Rows<Real> dy,
-                             Rows<Real> dx, bool accumulate) = 0;
+  virtual void norm_backward(const NormShape& shape, Index columns, Index begin, Index end, Rows<Real> x,
+                             Rows<Real> statistics, Rows<Real> dy, Rows<Real> dx, bool accumulate) = 0;
 
   /// y = x W + b, plus residual where residual.data is not null (residual may be y itself).
   virtual void linear(int layer, Index begin, Index end, Rows<Real> x, Rows<Real> y, Rows<Real> residual) = 0;
@@ -126,9 +127,11 @@ class Stream {
   virtual void linear_backward_weight(int layer, Index begin, Index end, Rows<Real> x, Rows<Real> dy) = 0;
 
   /// out = activation(x). In place (out = x) is allowed for relu, whose backward needs only the sign.
-  virtual void activate(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<Real> x, Rows<Real> out) = 0;
+  virtual void activate(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<Real> x,
+                        Rows<Real> out) = 0;
   /// d *= activation'(x), in place.
-  virtual void activate_backward(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<Real> x, Rows<Real> d) = 0;
+  virtual void activate_backward(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<Real> x,
+                                 Rows<Real> d) = 0;
 
   /// Rotates the q and k columns of qkv (rows, 3 * d), in place: in every head the pair (2i, 2i+1) by the angle
   /// position[r] / rotation_base^(2i / head width). `inverse` rotates back, which is also the gradient.
@@ -138,7 +141,8 @@ class Stream {
   /// saved: memory of saved_attention_size() numbers for the backward pass of the same tiles.
   virtual void attend(Index first_tile, Index end_tile, Rows<Real> qkv, Rows<Real> out, Real* saved) = 0;
   /// dqkv: the q columns of the tiles' rows are written, the k and v columns of their keys are added to.
-  virtual void attend_backward(Index first_tile, Index end_tile, Rows<Real> qkv, Rows<Real> dout, const Real* saved, Rows<Real> dqkv) = 0;
+  virtual void attend_backward(Index first_tile, Index end_tile, Rows<Real> qkv, Rows<Real> dout, const Real* saved,
+                               Rows<Real> dqkv) = 0;
   virtual Index saved_attention_size(Index first_tile, Index end_tile) const = 0;
 
   /// Returns sum over rows and targets of weight * (log sum exp(logits) - logits[target]); where `gradient`, replaces
@@ -167,7 +171,8 @@ class Backend {
 };
 
 /// The backend called `name` for a model of that shape: "reference" (plain loops, the truth of the tests), "cpu" (fast;
-/// "cpu:generic", "cpu:avx2", "cpu:avx512" insist on an instruction set), "cuda". ArgumentError for another name, DeviceError for a backend that was not built or has no device.
+/// "cpu:generic", "cpu:avx2", "cpu:avx512" insist on an instruction set), "cuda". ArgumentError for another name,
+/// DeviceError for a backend that was not built or has no device.
 template <class Real>
 std::unique_ptr<Backend<Real>> make_backend(const std::string& name, const ModelShape& shape);
 

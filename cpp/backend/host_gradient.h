@@ -26,7 +26,8 @@ struct PaddedLayout {
 template <class Real>
 class HostGradient final : public Gradient<Real> {
  public:
-  explicit HostGradient(const PaddedLayout& layout) : layout_(layout), values_(static_cast<size_t>(layout.size), "a gradient buffer") {}
+  explicit HostGradient(const PaddedLayout& layout)
+      : layout_(layout), values_(static_cast<size_t>(layout.size), "a gradient buffer") {}
 
   void clear() override { std::fill(values_.data(), values_.data() + layout_.size, Real{0}); }
 
@@ -40,7 +41,9 @@ class HostGradient final : public Gradient<Real> {
     }
   }
 
-  Rows<Real> tensor(int number) { return {values_.data() + layout_.offset[static_cast<size_t>(number)], layout_.stride(number)}; }
+  Rows<Real> tensor(int number) {
+    return {values_.data() + layout_.offset[static_cast<size_t>(number)], layout_.stride(number)};
+  }
 
  private:
   const PaddedLayout& layout_;

@@ -1,5 +1,5 @@
-// Treats denormal numbers as zero while a scope lasts: arithmetic on them takes a microcode assist of a hundred cycles or
-// more, and probabilities near 2^-126 made whole batches run at half speed.
+// Treats denormal numbers as zero while a scope lasts: arithmetic on them takes a microcode assist of a hundred cycles
+// or more, and probabilities near 2^-126 made whole batches run at half speed.
 #pragma once
 
 #if defined(__SSE2__)

@@ -1,4 +1,5 @@
-// The errors of the engine. The type is the contract, the text is for people: it names the thing, the value and the remedy.
+// The errors of the engine. The type is the contract, the text is for people: it names the thing, the value and the
+// remedy.
 #pragma once
 
 #include <stdexcept>
@@ -39,7 +40,7 @@ struct NonFiniteError : Error {
 }  // namespace agpt
 
 /// Refuses what a caller got wrong; always on. `message` is one sentence, and `condition` has no side effect.
-#define AGPT_REQUIRE(condition, message)                       \
-  do {                                                         \
-    if (!(condition)) throw ::agpt::ArgumentError(message);    \
+#define AGPT_REQUIRE(condition, message)                    \
+  do {                                                      \
+    if (!(condition)) throw ::agpt::ArgumentError(message); \
   } while (0)

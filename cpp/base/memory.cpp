@@ -32,7 +32,8 @@ MemoryReservation::MemoryReservation(size_t bytes, const std::string& purpose) {
   if (limit != 0 && total > limit) {
     reserved -= bytes;
     throw MemoryCapError(purpose + " wants " + in_mib(bytes) + " on top of " + in_mib(total - bytes) +
-                         " in use, but the memory cap allows " + in_mib(limit) + ": raise --mem-cap or make the job smaller");
+                         " in use, but the memory cap allows " + in_mib(limit) +
+                         ": raise --mem-cap or make the job smaller");
   }
   bytes_ = bytes;
 }

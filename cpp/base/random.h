@@ -31,9 +31,9 @@ class Random {
   bool has_spare_ = false;
 };
 
-/// A permutation of [0, n) chosen by `seed`: a six-round Feistel network on the next even number of bits, walked until it
-/// lands inside. Six, because four rounds favour some orders of five to eight numbers by a third. Takes no memory, so the
-/// order of a pass over any number of batches costs nothing to keep.
+/// A permutation of [0, n) chosen by `seed`: a six-round Feistel network on the next even number of bits, walked until
+/// it lands inside. Six, because four rounds favour some orders of five to eight numbers by a third. Takes no memory,
+/// so the order of a pass over any number of batches costs nothing to keep.
 class Permutation {
  public:
   Permutation(uint64_t n, uint64_t seed);

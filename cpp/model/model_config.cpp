@@ -9,8 +9,9 @@ namespace agpt {
 namespace {
 
 void require_between(const char* what, Index value, Index least, Index most) {
-  AGPT_REQUIRE(value >= least && value <= most, std::string(what) + " is " + std::to_string(value) + ", but must be from " +
-                                                    std::to_string(least) + " to " + std::to_string(most));
+  AGPT_REQUIRE(value >= least && value <= most, std::string(what) + " is " + std::to_string(value) +
+                                                    ", but must be from " + std::to_string(least) + " to " +
+                                                    std::to_string(most));
 }
 
 }  // namespace

@@ -30,22 +30,22 @@ enum class Initialisation { microgpt, gpt2, karpathy_a, karpathy_b };
 ///   logits = final_norm(x) W_head
 struct ModelConfig {
   Index vocab_size = 0;
-  int context = 0;                ///< Largest number of positions; position indices are 0 .. context-1.
-  int d_model = 64;               ///< Width of the residual stream.
+  int context = 0;   ///< Largest number of positions; position indices are 0 .. context-1.
+  int d_model = 64;  ///< Width of the residual stream.
   int n_layers = 2;
-  std::vector<int> heads;         ///< Widths of the attention heads; they sum to d_model.
-  int d_ff = 256;                 ///< Width of the hidden layer of the MLP.
+  std::vector<int> heads;  ///< Widths of the attention heads; they sum to d_model.
+  int d_ff = 256;          ///< Width of the hidden layer of the MLP.
   Norm norm = Norm::layer_norm;
-  bool norm_gain = true;          ///< A learned factor per column behind each norm.
-  bool norm_bias = true;          ///< A learned shift per column behind each norm.
+  bool norm_gain = true;  ///< A learned factor per column behind each norm.
+  bool norm_bias = true;  ///< A learned shift per column behind each norm.
   double norm_epsilon = 1e-5;
-  bool bias = true;               ///< Biases in all linear layers, the head included.
+  bool bias = true;  ///< Biases in all linear layers, the head included.
   Position position = Position::rope;
   double rope_base = 10000;
   Activation activation = Activation::relu;
   bool embedding_norm = false;
   bool final_norm = true;
-  bool tied_head = false;         ///< The head is the transposed embedding.
+  bool tied_head = false;  ///< The head is the transposed embedding.
   Initialisation initialisation = Initialisation::microgpt;
 
   /// Throws ArgumentError for the first choice that does not fit.

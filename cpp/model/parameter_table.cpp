@@ -17,14 +17,13 @@ bool is_residual_projection(const std::string& name) {
   return ends_with(name, "attention.output.weight") || ends_with(name, "mlp.down.weight");
 }
 
-bool is_embedding(const std::string& name) {
-  return name == "embedding.weight" || name == "position_embedding.weight";
-}
+bool is_embedding(const std::string& name) { return name == "embedding.weight" || name == "position_embedding.weight"; }
 
 double standard_deviation(const ModelConfig& config, const Parameter& parameter) {
   switch (config.initialisation) {
     case Initialisation::microgpt:
-      return is_embedding(parameter.name) ? 1 / std::sqrt(config.d_model) : std::sqrt(2 / static_cast<double>(parameter.rows));
+      return is_embedding(parameter.name) ? 1 / std::sqrt(config.d_model)
+                                          : std::sqrt(2 / static_cast<double>(parameter.rows));
     case Initialisation::gpt2:
       return is_residual_projection(parameter.name) ? 0.02 / std::sqrt(2.0 * config.n_layers) : 0.02;
     case Initialisation::karpathy_a:
@@ -79,7 +78,8 @@ NormParameters ParameterTable::add_norm(const ModelConfig& config, const std::st
   return norm;
 }
 
-LinearParameters ParameterTable::add_linear(const ModelConfig& config, const std::string& name, Index inputs, Index outputs) {
+LinearParameters ParameterTable::add_linear(const ModelConfig& config, const std::string& name, Index inputs,
+                                            Index outputs) {
   LinearParameters linear;
   linear.weight = add(name + ".weight", inputs, outputs, false);
   if (config.bias) linear.bias = add(name + ".bias", 1, outputs, true);
@@ -87,11 +87,14 @@ LinearParameters ParameterTable::add_linear(const ModelConfig& config, const std
 }
 
 template <class Real>
-void initialise_parameters(const ModelConfig& config, const ParameterTable& table, uint64_t seed, std::span<Real> flat) {
+void initialise_parameters(const ModelConfig& config, const ParameterTable& table, uint64_t seed,
+                           std::span<Real> flat) {
   AGPT_REQUIRE(static_cast<Index>(flat.size()) == table.size(),
-               "the parameter buffer holds " + std::to_string(flat.size()) + " numbers, but the model has " + std::to_string(table.size()));
+               "the parameter buffer holds " + std::to_string(flat.size()) + " numbers, but the model has " +
+                   std::to_string(table.size()));
   for (const Parameter& parameter : table.parameters()) {
-    const std::span<Real> values = flat.subspan(static_cast<size_t>(parameter.offset), static_cast<size_t>(parameter.size()));
+    const std::span<Real> values =
+        flat.subspan(static_cast<size_t>(parameter.offset), static_cast<size_t>(parameter.size()));
     if (parameter.is_vector) {
       std::fill(values.begin(), values.end(), static_cast<Real>(ends_with(parameter.name, ".gain") ? 1 : 0));
       continue;

@@ -33,8 +33,8 @@ struct BlockParameters {
   LinearParameters qkv;     // (d_model, 3 * d_model): the columns of q, then of k, then of v, heads side by side
   LinearParameters output;  // (d_model, d_model)
   NormParameters norm2;
-  LinearParameters up;      // (d_model, d_ff)
-  LinearParameters down;    // (d_ff, d_model)
+  LinearParameters up;    // (d_model, d_ff)
+  LinearParameters down;  // (d_ff, d_model)
 };
 
 class ParameterTable {
@@ -50,8 +50,8 @@ class ParameterTable {
   int position_embedding = kNoParameter;  // (context, d_model)
   NormParameters embedding_norm, final_norm;
   std::vector<BlockParameters> blocks;
-  LinearParameters head;                  // (d_model, vocab_size); with tied_head the weight is the embedding
-  bool head_is_transposed = false;        // true with tied_head
+  LinearParameters head;            // (d_model, vocab_size); with tied_head the weight is the embedding
+  bool head_is_transposed = false;  // true with tied_head
 
  private:
   int add(const std::string& name, Index rows, Index columns, bool is_vector);

@@ -1,5 +1,5 @@
-// A batch of rows in pre-order, whatever they came from: a range of a trie, windows of text, documents. The one format that
-// the walker, the kernels and the loss know.
+// A batch of rows in pre-order, whatever they came from: a range of a trie, windows of text, documents. The one format
+// that the walker, the kernels and the loss know.
 #pragma once
 
 #include <vector>
@@ -9,25 +9,25 @@
 
 namespace agpt {
 
-/// Rows are nodes of a forest in depth-first pre-order. A ghost row has weight 0 and no targets: it is there because rows of
-/// the batch attend to it, and gradients flow through it.
+/// Rows are nodes of a forest in depth-first pre-order. A ghost row has weight 0 and no targets: it is there because
+/// rows of the batch attend to it, and gradients flow through it.
 struct RowBatch {
-  std::vector<int32_t> token;     // the token that the row reads
-  std::vector<int32_t> position;  // depth - 1; roots have 0
-  std::vector<int32_t> parent;    // row of the parent, -1 for roots
-  std::vector<double> weight;     // sum of the row's target weights
+  std::vector<int32_t> token;               // the token that the row reads
+  std::vector<int32_t> position;            // depth - 1; roots have 0
+  std::vector<int32_t> parent;              // row of the parent, -1 for roots
+  std::vector<double> weight;               // sum of the row's target weights
   std::vector<int32_t> target_begin = {0};  // (rows + 1)
   std::vector<int32_t> target_token;
   std::vector<double> target_weight;
-  Index n_positions = 0;          // rows that have targets
-  double total_weight = 0;        // sum of weight
+  Index n_positions = 0;    // rows that have targets
+  double total_weight = 0;  // sum of weight
 
   // Filled by build_tiles().
   std::vector<Tile> tiles;
   std::vector<int32_t> key_row;
   std::vector<uint64_t> key_mask;
-  Index n_leading_ghosts = 0;     // ghost rows before the first row with targets; a tile ends there
-  Index first_scored_tile = 0;    // the tile that begins at row n_leading_ghosts
+  Index n_leading_ghosts = 0;   // ghost rows before the first row with targets; a tile ends there
+  Index first_scored_tile = 0;  // the tile that begins at row n_leading_ghosts
 
   Index n_rows() const { return static_cast<Index>(token.size()); }
 
@@ -38,10 +38,11 @@ struct RowBatch {
   void end_row();
 };
 
-/// Cuts the rows into tiles of at most `tile_rows` (<= 64) and lists the keys of each: the rows on the path to its first row,
-/// then its own rows; bit i of a key's mask says that the tile's row i descends from it (or is it). Correct for every forest
-/// in pre-order, because an ancestor that lies before a tile is an ancestor of the tile's first row too. With tile_rows = 1 the
-/// rows may be in any order that puts parents first. Rows before `begin` get no tile; they can be keys.
+/// Cuts the rows into tiles of at most `tile_rows` (<= 64) and lists the keys of each: the rows on the path to its
+/// first row, then its own rows; bit i of a key's mask says that the tile's row i descends from it (or is it). Correct
+/// for every forest in pre-order, because an ancestor that lies before a tile is an ancestor of the tile's first row
+/// too. With tile_rows = 1 the rows may be in any order that puts parents first. Rows before `begin` get no tile; they
+/// can be keys.
 void build_tiles(RowBatch& batch, int tile_rows, Index begin = 0);
 
 }  // namespace agpt

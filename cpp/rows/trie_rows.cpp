@@ -10,7 +10,8 @@ namespace agpt {
 namespace {
 
 // w / N of an endpoint: what one count of its targets weighs.
-double weight_per_count(const Weighting& weighting, double mass, std::span<const TokenCount> targets, double log_vocabulary) {
+double weight_per_count(const Weighting& weighting, double mass, std::span<const TokenCount> targets,
+                        double log_vocabulary) {
   double factor = 1;
   if (weighting.entropy_lambda != 0 && targets.size() > 1 && log_vocabulary > 0) {
     double entropy = 0;
@@ -27,7 +28,10 @@ double weight_per_count(const Weighting& weighting, double mass, std::span<const
 class RowAppender {
  public:
   RowAppender(const TrieIndex& index, const Weighting& weighting, RowBatch& batch)
-      : index_(index), weighting_(weighting), batch_(&batch), log_vocabulary_(std::log(static_cast<double>(index.vocabulary_size()))) {
+      : index_(index),
+        weighting_(weighting),
+        batch_(&batch),
+        log_vocabulary_(std::log(static_cast<double>(index.vocabulary_size()))) {
     row_at_depth_.assign(static_cast<size_t>(index.depth()) + 1, -1);  // entry 0: what roots hang from, nothing
   }
 
@@ -63,7 +67,8 @@ class RowAppender {
 
 }  // namespace
 
-void append_trie_rows(const TrieIndex& index, Index begin, Index end, const Weighting& weighting, RowBatch& batch, Index most_mass) {
+void append_trie_rows(const TrieIndex& index, Index begin, Index end, const Weighting& weighting, RowBatch& batch,
+                      Index most_mass) {
   if (begin >= end) return;
   TrieWalk walk(index, index.node_of_row(begin));
   RowAppender appender(index, weighting, batch);
@@ -108,7 +113,8 @@ Index mass_exceeded_by(const TrieIndex& index, Index n_rows) {
   for (TrieEdge edge; walk.next(edge);)
     for (int depth = edge.parent_depth + 1; depth <= edge.depth; ++depth) {
       const auto mass = static_cast<Index>(walk.row_mass(depth));
-      if (static_cast<Index>(heaviest.size()) > n_rows && mass <= heaviest.front()) break;  // mass never grows along an edge
+      if (static_cast<Index>(heaviest.size()) > n_rows && mass <= heaviest.front())
+        break;  // mass never grows along an edge
       heaviest.push_back(mass);
       std::push_heap(heaviest.begin(), heaviest.end(), std::greater<>());
       if (static_cast<Index>(heaviest.size()) <= n_rows + 1) continue;

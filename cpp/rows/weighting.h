@@ -18,10 +18,14 @@ struct Weighting {
   /// f(mass).
   double of_mass(double n) const {
     switch (mass) {
-      case MassWeight::linear: return n;
-      case MassWeight::sqrt: return std::sqrt(n);
-      case MassWeight::log: return std::log1p(n);
-      case MassWeight::off: break;
+      case MassWeight::linear:
+        return n;
+      case MassWeight::sqrt:
+        return std::sqrt(n);
+      case MassWeight::log:
+        return std::log1p(n);
+      case MassWeight::off:
+        break;
     }
     return 1;
   }

@@ -1,5 +1,5 @@
-// Windows of text as rows: each window is a unary chain from the root, so ordinary window training is the same engine with
-// sharing switched off.
+// Windows of text as rows: each window is a unary chain from the root, so ordinary window training is the same engine
+// with sharing switched off.
 #pragma once
 
 #include <span>
@@ -8,8 +8,8 @@
 
 namespace agpt {
 
-/// Appends one window: rows for tokens[0 .. n-1), each with the token behind it as its one target, weight 1. Rows before
-/// `first_scored` are context alone (weight 0).
+/// Appends one window: rows for tokens[0 .. n-1), each with the token behind it as its one target, weight 1. Rows
+/// before `first_scored` are context alone (weight 0).
 template <class Id>
 void append_window_rows(std::span<const Id> tokens, RowBatch& batch, Index first_scored = 0) {
   int32_t parent = -1;

@@ -9,7 +9,8 @@ namespace {
 
 // A slot sums this many batches in the engine's precision before it goes into the double sum.
 constexpr Index kBatchesPerSlot = 64;
-// Slots bound how many threads can work at a time, and cost a clear and a sum each; neither number depends on the threads.
+// Slots bound how many threads can work at a time, and cost a clear and a sum each; neither number depends on the
+// threads.
 constexpr Index kMostSlots = 32, kFewSlots = 8;
 
 // How many slots the next `n_batches` are dealt to.
@@ -21,7 +22,8 @@ Index slots_for(Index n_batches) {
 }  // namespace
 
 template <class Real>
-BatchRunner<Real>::BatchRunner(const ModelConfig& config, const ParameterTable& table, Backend<Real>& backend, int n_threads)
+BatchRunner<Real>::BatchRunner(const ModelConfig& config, const ParameterTable& table, Backend<Real>& backend,
+                               int n_threads)
     : table_(table), backend_(backend), pool_(backend.max_streams(n_threads)) {
   for (int w = 0; w < pool_.size(); ++w) {
     Worker worker;
@@ -43,7 +45,8 @@ BatchTotals BatchRunner<Real>::run(const StepWork& work, std::span<double> gradi
     pool_.run(n_slots, [&](Index slot, int worker) {
       const Index begin = first + slot * n_batches / n_slots, end = first + (slot + 1) * n_batches / n_slots;
       Gradient<Real>* into = gradient.empty() ? nullptr : slots_[static_cast<size_t>(slot)].get();
-      sums[static_cast<size_t>(slot)] = run_slot(work, begin, end, into, workers_[static_cast<size_t>(worker)], worker == 0 ? check : InterruptCheck());
+      sums[static_cast<size_t>(slot)] = run_slot(work, begin, end, into, workers_[static_cast<size_t>(worker)],
+                                                 worker == 0 ? check : InterruptCheck());
     });
     for (const BatchTotals& sum : sums) {
       totals.loss += sum.loss;
@@ -62,8 +65,8 @@ BatchTotals BatchRunner<Real>::run(const StepWork& work, std::span<double> gradi
 }
 
 template <class Real>
-BatchTotals BatchRunner<Real>::run_slot(const StepWork& work, Index begin, Index end, Gradient<Real>* gradient, Worker& worker,
-                                        const InterruptCheck& check) {
+BatchTotals BatchRunner<Real>::run_slot(const StepWork& work, Index begin, Index end, Gradient<Real>* gradient,
+                                        Worker& worker, const InterruptCheck& check) {
   const FlushDenormals flush;
   BatchTotals totals;
   if (gradient != nullptr) gradient->clear();
@@ -74,7 +77,8 @@ BatchTotals BatchRunner<Real>::run_slot(const StepWork& work, Index begin, Index
     work.build(number, batch);
     if (batch.n_rows() == 0) continue;
     build_tiles(batch, backend_.tile_rows());
-    totals.loss += gradient != nullptr ? worker.transformer->loss_and_gradient(batch, *gradient) : worker.transformer->loss(batch);
+    totals.loss +=
+        gradient != nullptr ? worker.transformer->loss_and_gradient(batch, *gradient) : worker.transformer->loss(batch);
     totals.weight += batch.total_weight;
     totals.positions += batch.n_positions;
     totals.rows += batch.n_rows();

@@ -39,7 +39,8 @@ class BatchRunner {
     RowBatch batch;
   };
 
-  BatchTotals run_slot(const StepWork& work, Index begin, Index end, Gradient<Real>* gradient, Worker& worker, const InterruptCheck& check);
+  BatchTotals run_slot(const StepWork& work, Index begin, Index end, Gradient<Real>* gradient, Worker& worker,
+                       const InterruptCheck& check);
 
   const ParameterTable& table_;
   Backend<Real>& backend_;

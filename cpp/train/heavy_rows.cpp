@@ -8,7 +8,8 @@
 namespace agpt {
 namespace {
 
-// A row is heavy when it weighs more than this many mean rows. More would leave noise, fewer would add rows to every step.
+// A row is heavy when it weighs more than this many mean rows. More would leave noise, fewer would add rows to every
+// step.
 constexpr double kMeanRowsPerPart = 4;
 // Bounds the memory, whatever the size of the trie.
 constexpr Index kMostHeavyRows = Index{1} << 18;
@@ -37,10 +38,13 @@ HeavyRows::HeavyRows(const TrieIndex& index, const Weighting& weighting, Index n
   }
 }
 
-Index HeavyRows::phase(Index pass) const { return static_cast<Index>(seed_of(seed_, pass) % static_cast<uint64_t>(distance_)); }
+Index HeavyRows::phase(Index pass) const {
+  return static_cast<Index>(seed_of(seed_, pass) % static_cast<uint64_t>(distance_));
+}
 
 Index HeavyRows::first_point(Index pass, Index step) const {
-  return static_cast<Index>(Permutation(static_cast<uint64_t>(n_steps_), seed_of(seed_, pass) + 1)(static_cast<uint64_t>(step)));
+  return static_cast<Index>(
+      Permutation(static_cast<uint64_t>(n_steps_), seed_of(seed_, pass) + 1)(static_cast<uint64_t>(step)));
 }
 
 Index HeavyRows::n_points_of_step(Index pass, Index step) const {
@@ -59,7 +63,8 @@ Index HeavyRows::visits(Index row, Index phase) const {
 }
 
 Index HeavyRows::deepest_row_at(Index place) const {
-  // Of the rows that begin at or before the place, the last in pre-order holds it, or one of its ancestors does, or none.
+  // Of the rows that begin at or before the place, the last in pre-order holds it, or one of its ancestors does, or
+  // none.
   Index row = std::upper_bound(begin_.begin(), begin_.end(), place) - begin_.begin() - 1;
   while (row >= 0 && end_[static_cast<size_t>(row)] <= place) row = rows_.parent[static_cast<size_t>(row)];
   return row;
@@ -71,13 +76,15 @@ void HeavyRows::append(Index pass, Index step, Index number, RowBatch& batch) co
   // Visits of this batch by row. Points ascend, so rows of equal depth come in pre-order; sorting makes it whole.
   std::vector<Index> visited;
   for (Index i = number * points_per_batch_; i < end; ++i)
-    for (Index row = deepest_row_at(start + (first + i * n_steps_) * distance_); row >= 0; row = rows_.parent[static_cast<size_t>(row)])
+    for (Index row = deepest_row_at(start + (first + i * n_steps_) * distance_); row >= 0;
+         row = rows_.parent[static_cast<size_t>(row)])
       visited.push_back(row);
   std::sort(visited.begin(), visited.end());
 
   std::vector<int32_t> row_at_position;
   for (size_t i = 0, next; i < visited.size(); i = next) {
-    next = static_cast<size_t>(std::upper_bound(visited.begin() + static_cast<Index>(i), visited.end(), visited[i]) - visited.begin());
+    next = static_cast<size_t>(std::upper_bound(visited.begin() + static_cast<Index>(i), visited.end(), visited[i]) -
+                               visited.begin());
     const auto r = static_cast<size_t>(visited[i]), position = static_cast<size_t>(rows_.position[r]);
     row_at_position.resize(position + 1);
     const int32_t parent = position == 0 ? -1 : row_at_position[position - 1];

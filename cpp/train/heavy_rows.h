@@ -1,10 +1,11 @@
-// The top of a trie, spread over the steps of a pass. A row near the root can outweigh a whole step; given to one step it would
-// make that step's gradient its own. So heavy rows are visited many times in a pass, each time with an equal part of their
-// weight: the sum of the pass stays what it is, and its noise goes away.
+// The top of a trie, spread over the steps of a pass. A row near the root can outweigh a whole step; given to one step
+// it would make that step's gradient its own. So heavy rows are visited many times in a pass, each time with an equal
+// part of their weight: the sum of the pass stays what it is, and its noise goes away.
 //
-// Visits follow the text. The rows' masses are nested intervals on a line (children inside their parent, side by side), and points
-// at equal distances on that line each visit all heavy rows whose interval they are in: a path from the root. A step gets every
-// n-th point, so its points lie evenly over the whole line, and no visited row lacks an ancestor.
+// Visits follow the text. The rows' masses are nested intervals on a line (children inside their parent, side by side),
+// and points at equal distances on that line each visit all heavy rows whose interval they are in: a path from the
+// root. A step gets every n-th point, so its points lie evenly over the whole line, and no visited row lacks an
+// ancestor.
 #pragma once
 
 #include <vector>
@@ -41,9 +42,9 @@ class HeavyRows {
 
   Index n_steps_, points_per_batch_;
   uint64_t seed_;
-  Index mass_, distance_;        // distance between points: the least mass of a heavy row, so that each is visited
-  Index line_ = 0;               // length of the line
-  RowBatch rows_;                // the heavy rows: a forest in pre-order
+  Index mass_, distance_;           // distance between points: the least mass of a heavy row, so that each is visited
+  Index line_ = 0;                  // length of the line
+  RowBatch rows_;                   // the heavy rows: a forest in pre-order
   std::vector<Index> begin_, end_;  // (rows) their intervals; begin_ ascends
 };
 

@@ -46,14 +46,16 @@ Token sample_token(std::span<const double> logits, const GenerationConfig& confi
 }
 
 template <class Real>
-Inference<Real>::Inference(const ModelConfig& model, std::unique_ptr<Backend<Real>> backend, std::span<const Real> parameters)
+Inference<Real>::Inference(const ModelConfig& model, std::unique_ptr<Backend<Real>> backend,
+                           std::span<const Real> parameters)
     : model_(model),
       table_(model_),
       backend_(std::move(backend)),
       stream_(backend_->make_stream()),
       transformer_(model_, table_, *stream_) {
-  AGPT_REQUIRE(static_cast<Index>(parameters.size()) == table_.size(), "the parameter buffer holds " + std::to_string(parameters.size()) +
-                                                                           " numbers, but the model has " + std::to_string(table_.size()));
+  AGPT_REQUIRE(static_cast<Index>(parameters.size()) == table_.size(),
+               "the parameter buffer holds " + std::to_string(parameters.size()) + " numbers, but the model has " +
+                   std::to_string(table_.size()));
   backend_->set_parameters(parameters);
 }
 
@@ -86,7 +88,8 @@ template <class Real>
 std::vector<Real> Inference<Real>::logits(std::span<const Token> tokens) {
   require_known(tokens);
   AGPT_REQUIRE(static_cast<int>(tokens.size()) <= model_.context, "the text has " + std::to_string(tokens.size()) +
-                                                                      " tokens, but the model's context is " + std::to_string(model_.context));
+                                                                      " tokens, but the model's context is " +
+                                                                      std::to_string(model_.context));
   if (tokens.empty()) return {};
   batch_.clear();
   append_chain(tokens, -1);
@@ -133,7 +136,10 @@ std::vector<std::vector<Token>> Inference<Real>::generate(std::span<const Token>
     if (n + 1 == config.max_tokens || std::all_of(ended.begin(), ended.end(), [](bool done) { return done; })) break;
 
     Index begin = batch_.n_rows();
-    const size_t length = static_cast<size_t>(batch_.position[static_cast<size_t>(last[std::find(ended.begin(), ended.end(), false) - ended.begin()])]) + 1;
+    const size_t length =
+        static_cast<size_t>(
+            batch_.position[static_cast<size_t>(last[std::find(ended.begin(), ended.end(), false) - ended.begin()])]) +
+        1;
     const bool full = length == context;
     if (full) {
       batch_.clear();
@@ -147,7 +153,8 @@ std::vector<std::vector<Token>> Inference<Real>::generate(std::span<const Token>
       }
       std::vector<Token> text(prompt.begin(), prompt.end());
       text.insert(text.end(), samples[s].begin(), samples[s].end());
-      last[s] = append_chain(std::span<const Token>(text).last(std::min(text.size(), std::max<size_t>(1, context / 2))), -1);
+      last[s] =
+          append_chain(std::span<const Token>(text).last(std::min(text.size(), std::max<size_t>(1, context / 2))), -1);
     }
     rows = compute(begin, 1, capacity);
   }

@@ -13,11 +13,11 @@
 namespace agpt {
 
 struct GenerationConfig {
-  Index max_tokens = 200;     ///< New tokens of each sample.
-  double temperature = 1;     ///< Logits are divided by it; 0 takes the most probable token.
-  Index top_k = 0;            ///< Only the k most probable tokens; 0 is off.
-  double top_p = 1;           ///< Only the fewest most probable tokens that have this share together; 1 is off.
-  int64_t stop_token = -1;    ///< A sample ends before this token; -1 is none.
+  Index max_tokens = 200;   ///< New tokens of each sample.
+  double temperature = 1;   ///< Logits are divided by it; 0 takes the most probable token.
+  Index top_k = 0;          ///< Only the k most probable tokens; 0 is off.
+  double top_p = 1;         ///< Only the fewest most probable tokens that have this share together; 1 is off.
+  int64_t stop_token = -1;  ///< A sample ends before this token; -1 is none.
   Index n_samples = 1;
   uint64_t seed = 0;
 
@@ -36,9 +36,10 @@ class Inference {
   /// logits (tokens, vocabulary), row-major: row i predicts the token behind tokens[0 .. i]. At most `context` tokens.
   std::vector<Real> logits(std::span<const Token> tokens);
 
-  /// New tokens of each sample, the prompt excluded. The prompt has at least one token; only its last context - 1 tokens are
-  /// read. Samples share the rows of the prompt. When the context is full, the last half of it is encoded anew, so a text can
-  /// be longer than the context. `progress` is called after each token with the number of tokens so far.
+  /// New tokens of each sample, the prompt excluded. The prompt has at least one token; only its last context - 1
+  /// tokens are read. Samples share the rows of the prompt. When the context is full, the last half of it is encoded
+  /// anew, so a text can be longer than the context. `progress` is called after each token with the number of tokens so
+  /// far.
   std::vector<std::vector<Token>> generate(std::span<const Token> prompt, const GenerationConfig& config,
                                            const std::function<void(Index)>& progress);
 

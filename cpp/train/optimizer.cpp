@@ -8,15 +8,16 @@ namespace agpt {
 namespace {
 
 void require_number(const char* what, double value, double least, double below) {
-  AGPT_REQUIRE(value >= least && value < below, std::string(what) + " is " + std::to_string(value) + ", but must be at least " +
-                                                    std::to_string(least) + " and below " + std::to_string(below));
+  AGPT_REQUIRE(value >= least && value < below, std::string(what) + " is " + std::to_string(value) +
+                                                    ", but must be at least " + std::to_string(least) + " and below " +
+                                                    std::to_string(below));
 }
 
 template <class Real>
 struct TensorStep {
   std::span<const double> gradient;
   Real* parameters;
-  Real* first;   // null where the optimizer keeps none
+  Real* first;  // null where the optimizer keeps none
   Real* second;
   double scale;
   Real learning_rate, decay;
@@ -25,14 +26,18 @@ struct TensorStep {
 template <class Real>
 void update_tensor(const OptimizerConfig& config, const TensorStep<Real>& step, Real correction1, Real correction2) {
   const auto n = static_cast<Index>(step.gradient.size());
-  const Real beta1 = static_cast<Real>(config.beta1), beta2 = static_cast<Real>(config.beta2), epsilon = static_cast<Real>(config.epsilon);
+  const Real beta1 = static_cast<Real>(config.beta1), beta2 = static_cast<Real>(config.beta2),
+             epsilon = static_cast<Real>(config.epsilon);
   const Real keep = 1 - step.learning_rate * step.decay;
   for (Index i = 0; i < n; ++i) {
     const Real g = static_cast<Real>(step.gradient[static_cast<size_t>(i)] * step.scale);
     Real move = g;
     switch (config.kind) {
-      case OptimizerKind::sgd: break;
-      case OptimizerKind::momentum: move = step.first[i] = beta1 * step.first[i] + g; break;
+      case OptimizerKind::sgd:
+        break;
+      case OptimizerKind::momentum:
+        move = step.first[i] = beta1 * step.first[i] + g;
+        break;
       case OptimizerKind::adam:
         step.first[i] = beta1 * step.first[i] + (1 - beta1) * g;
         step.second[i] = beta2 * step.second[i] + (1 - beta2) * g * g;
@@ -60,18 +65,22 @@ void OptimizerConfig::validate() const {
 
 int n_moments(OptimizerKind kind) {
   switch (kind) {
-    case OptimizerKind::sgd: return 0;
+    case OptimizerKind::sgd:
+      return 0;
     case OptimizerKind::momentum:
     case OptimizerKind::rmsprop:
-    case OptimizerKind::rmsprop_corrected: return 1;
-    case OptimizerKind::adam: break;
+    case OptimizerKind::rmsprop_corrected:
+      return 1;
+    case OptimizerKind::adam:
+      break;
   }
   return 2;
 }
 
 template <class Real>
-void optimizer_step(const OptimizerConfig& config, const ParameterTable& table, Index step, double learning_rate, double gradient_scale,
-                    std::span<const double> gradient, std::span<Real> parameters, std::span<Real> moments) {
+void optimizer_step(const OptimizerConfig& config, const ParameterTable& table, Index step, double learning_rate,
+                    double gradient_scale, std::span<const double> gradient, std::span<Real> parameters,
+                    std::span<Real> moments) {
   const auto t = static_cast<double>(step);
   const bool corrected = config.kind == OptimizerKind::adam || config.kind == OptimizerKind::rmsprop_corrected;
   const Real correction1 = static_cast<Real>(corrected ? 1 / (1 - std::pow(config.beta1, t)) : 1);
@@ -91,10 +100,10 @@ void optimizer_step(const OptimizerConfig& config, const ParameterTable& table, 
   }
 }
 
-template void optimizer_step<float>(const OptimizerConfig&, const ParameterTable&, Index, double, double, std::span<const double>, std::span<float>,
-                                    std::span<float>);
-template void optimizer_step<double>(const OptimizerConfig&, const ParameterTable&, Index, double, double, std::span<const double>,
-                                     std::span<double>, std::span<double>);
+template void optimizer_step<float>(const OptimizerConfig&, const ParameterTable&, Index, double, double,
+                                    std::span<const double>, std::span<float>, std::span<float>);
+template void optimizer_step<double>(const OptimizerConfig&, const ParameterTable&, Index, double, double,
+                                     std::span<const double>, std::span<double>, std::span<double>);
 
 double l2_norm(std::span<const double> values) {
   double sum = 0;

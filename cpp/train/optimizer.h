@@ -10,13 +10,14 @@
 
 namespace agpt {
 
-/// With g the gradient, t the step (from 1), all element by element; weight decay p -= lr * weight_decay * p follows, for
-/// every optimizer:
+/// With g the gradient, t the step (from 1), all element by element; weight decay p -= lr * weight_decay * p follows,
+/// for every optimizer:
 ///   sgd                p -= lr g
 ///   momentum           m = beta1 m + g;  p -= lr m
 ///   adam               m = beta1 m + (1-beta1) g;  v = beta2 v + (1-beta2) g^2
 ///                      p -= lr (m / (1-beta1^t)) / (sqrt(v / (1-beta2^t)) + epsilon)         (Kingma and Ba 2015)
-///   rmsprop            v = beta2 v + (1-beta2) g^2;  p -= lr g / (sqrt(v) + epsilon)         (no bias correction: the first
+///   rmsprop            v = beta2 v + (1-beta2) g^2;  p -= lr g / (sqrt(v) + epsilon)         (no bias correction: the
+///   first
 ///                      steps are larger by up to 1 / sqrt(1-beta2))
 ///   rmsprop_corrected  the same with v / (1-beta2^t)
 /// adamw is adam with a weight decay that is not 0 (Loshchilov and Hutter 2019).
@@ -37,11 +38,12 @@ struct OptimizerConfig {
 /// The moments that the optimizer of `config` keeps: 0, 1 or 2 buffers of the size of the parameters.
 int n_moments(OptimizerKind kind);
 
-/// One step, in place. moments holds n_moments() buffers one after the other. gradient is read only; it is multiplied by
-/// gradient_scale first. table says which parameters are vectors.
+/// One step, in place. moments holds n_moments() buffers one after the other. gradient is read only; it is multiplied
+/// by gradient_scale first. table says which parameters are vectors.
 template <class Real>
-void optimizer_step(const OptimizerConfig& config, const ParameterTable& table, Index step, double learning_rate, double gradient_scale,
-                    std::span<const double> gradient, std::span<Real> parameters, std::span<Real> moments);
+void optimizer_step(const OptimizerConfig& config, const ParameterTable& table, Index step, double learning_rate,
+                    double gradient_scale, std::span<const double> gradient, std::span<Real> parameters,
+                    std::span<Real> moments);
 
 /// Euclidean norm.
 double l2_norm(std::span<const double> values);

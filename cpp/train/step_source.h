@@ -1,4 +1,5 @@
-// What one optimizer step covers. A source is a pure function of the step number: resuming needs nothing but that number.
+// What one optimizer step covers. A source is a pure function of the step number: resuming needs nothing but that
+// number.
 #pragma once
 
 #include <functional>
@@ -14,7 +15,8 @@ namespace agpt {
 
 class TrieIndex;
 
-/// The batches of one step. build(i, batch) fills the empty `batch` with rows (without tiles); it may be called from any thread.
+/// The batches of one step. build(i, batch) fills the empty `batch` with rows (without tiles); it may be called from
+/// any thread.
 struct StepWork {
   Index n_batches = 0;
   std::function<void(Index number, RowBatch& batch)> build;
@@ -46,13 +48,14 @@ struct TrieStepConfig {
   Unit unit = Unit::positions;
   int ngram = 1;
   Index positions = 16384;
-  StepOrder order = StepOrder::shuffled;  ///< shuffled: the steps of a pass in random order; for `positions`, its batches
+  StepOrder order =
+      StepOrder::shuffled;  ///< shuffled: the steps of a pass in random order; for `positions`, its batches
   uint64_t seed = 0;
-  /// With `positions`: a row that weighs much more than others is in many steps of a pass, each time with an equal part of its
-  /// weight. A pass is still the exact sum, but no row outweighs its step.
+  /// With `positions`: a row that weighs much more than others is in many steps of a pass, each time with an equal part
+  /// of its weight. A pass is still the exact sum, but no row outweighs its step.
   bool spread_heavy = false;
-  /// Rows of a batch, ghosts excluded. The gradient of a step does not depend on it, but for `positions` it is the grain of the
-  /// shuffling.
+  /// Rows of a batch, ghosts excluded. The gradient of a step does not depend on it, but for `positions` it is the
+  /// grain of the shuffling.
   Index batch_rows = 256;
   Weighting weighting;
 
@@ -73,8 +76,8 @@ struct TextView {
 struct WindowStepConfig {
   enum class Order { random, sequential, shuffled };
   Index context = 128;
-  Index windows = 64;      ///< Windows of one step.
-  Index stride = 0;        ///< Between the starts of neighbouring windows; 0 is the context.
+  Index windows = 64;           ///< Windows of one step.
+  Index stride = 0;             ///< Between the starts of neighbouring windows; 0 is the context.
   Order order = Order::random;  ///< random: starts drawn uniformly, stride unused; shuffled: each window of a pass once
   uint64_t seed = 0;
   Index batch_rows = 256;

@@ -10,15 +10,17 @@ namespace {
 
 void require_finite(const char* what, double value, Index step, double learning_rate) {
   if (!std::isfinite(value))
-    throw NonFiniteError(std::string("the ") + what + " of step " + std::to_string(step) + " is not a finite number (learning rate " +
-                         std::to_string(learning_rate) + "): the parameters before the step are unchanged; lower the learning rate or clip the gradient");
+    throw NonFiniteError(
+        std::string("the ") + what + " of step " + std::to_string(step) + " is not a finite number (learning rate " +
+        std::to_string(learning_rate) +
+        "): the parameters before the step are unchanged; lower the learning rate or clip the gradient");
 }
 
 }  // namespace
 
 template <class Real>
-Trainer<Real>::Trainer(const ModelConfig& model, const TrainerConfig& config, std::shared_ptr<StepSource> source, std::unique_ptr<Backend<Real>> backend,
-                       std::span<Real> parameters)
+Trainer<Real>::Trainer(const ModelConfig& model, const TrainerConfig& config, std::shared_ptr<StepSource> source,
+                       std::unique_ptr<Backend<Real>> backend, std::span<Real> parameters)
     : model_(model),
       table_(model_),
       config_(config),
@@ -28,8 +30,9 @@ Trainer<Real>::Trainer(const ModelConfig& model, const TrainerConfig& config, st
       runner_(model_, table_, *backend_, config.n_threads) {
   config_.optimizer.validate();
   config_.schedule.validate();
-  AGPT_REQUIRE(static_cast<Index>(parameters.size()) == table_.size(), "the parameter buffer holds " + std::to_string(parameters.size()) +
-                                                                           " numbers, but the model has " + std::to_string(table_.size()));
+  AGPT_REQUIRE(static_cast<Index>(parameters.size()) == table_.size(),
+               "the parameter buffer holds " + std::to_string(parameters.size()) + " numbers, but the model has " +
+                   std::to_string(table_.size()));
   moments_.resize(static_cast<size_t>(n_moments(config_.optimizer.kind)) * parameters.size());
   gradient_.resize(parameters.size());
 }
@@ -74,7 +77,8 @@ StepReport Trainer<Real>::step(const InterruptCheck& check) {
 
   const double limit = config_.optimizer.clip_norm;
   const double clip = limit > 0 && report.gradient_norm > limit ? limit / report.gradient_norm : 1;
-  optimizer_step<Real>(config_.optimizer, table_, report.step, report.learning_rate, scale * clip, gradient_, parameters_, moments_);
+  optimizer_step<Real>(config_.optimizer, table_, report.step, report.learning_rate, scale * clip, gradient_,
+                       parameters_, moments_);
   ++step_count_;
   parameters_are_new_ = true;
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -12,8 +12,8 @@
 
 namespace agpt {
 
-/// step: gradients are divided by the step's total weight. pass: by the mean weight of a step of the pass, so that the steps
-/// of a pass keep their relative weights.
+/// step: gradients are divided by the step's total weight. pass: by the mean weight of a step of the pass, so that the
+/// steps of a pass keep their relative weights.
 enum class Normalisation { step, pass };
 
 struct TrainerConfig {
@@ -24,10 +24,10 @@ struct TrainerConfig {
 };
 
 struct StepReport {
-  Index step = 0;            ///< Number of this step, from 1.
-  double loss = 0;           ///< Mean weighted cross-entropy before the update, nats.
-  Index positions = 0;       ///< Rows with targets.
-  double weight = 0;         ///< Sum of their weights.
+  Index step = 0;       ///< Number of this step, from 1.
+  double loss = 0;      ///< Mean weighted cross-entropy before the update, nats.
+  Index positions = 0;  ///< Rows with targets.
+  double weight = 0;    ///< Sum of their weights.
   double learning_rate = 0;
   double gradient_norm = 0;  ///< L2 norm of the normalised gradient before clipping.
   double seconds = 0;        ///< Wall-clock time of the step.
@@ -38,10 +38,11 @@ template <class Real>
 class Trainer {
  public:
   /// backend: made for model_shape(model). parameters: the flat buffer, which must outlive the trainer.
-  Trainer(const ModelConfig& model, const TrainerConfig& config, std::shared_ptr<StepSource> source, std::unique_ptr<Backend<Real>> backend,
-          std::span<Real> parameters);
+  Trainer(const ModelConfig& model, const TrainerConfig& config, std::shared_ptr<StepSource> source,
+          std::unique_ptr<Backend<Real>> backend, std::span<Real> parameters);
 
-  /// One optimizer step. Throws NonFiniteError, with the parameters unchanged, when the loss or the gradient is not finite.
+  /// One optimizer step. Throws NonFiniteError, with the parameters unchanged, when the loss or the gradient is not
+  /// finite.
   StepReport step(const InterruptCheck& check);
 
   /// Mean loss over the whole pass and its gradient (flat, size of the parameters), without an update.

@@ -9,9 +9,12 @@ enum Linear { kQkvLinear, kOutputLinear, kUpLinear, kDownLinear };
 
 ElementwiseActivation activation_of(const ModelConfig& config) {
   switch (config.activation) {
-    case Activation::relu: return ElementwiseActivation::relu;
-    case Activation::relu_squared: return ElementwiseActivation::relu_squared;
-    case Activation::gelu: break;
+    case Activation::relu:
+      return ElementwiseActivation::relu;
+    case Activation::relu_squared:
+      return ElementwiseActivation::relu_squared;
+    case Activation::gelu:
+      break;
   }
   return ElementwiseActivation::gelu;
 }
@@ -20,9 +23,11 @@ ElementwiseActivation activation_of(const ModelConfig& config) {
 
 ModelShape model_shape(const ModelConfig& config, const ParameterTable& table) {
   ModelShape shape;
-  for (const Parameter& parameter : table.parameters()) shape.tensors.push_back({parameter.offset, parameter.rows, parameter.columns});
+  for (const Parameter& parameter : table.parameters())
+    shape.tensors.push_back({parameter.offset, parameter.rows, parameter.columns});
   for (const BlockParameters& block : table.blocks)
-    for (const LinearParameters& linear : {block.qkv, block.output, block.up, block.down}) shape.linears.push_back({linear.weight, linear.bias, false});
+    for (const LinearParameters& linear : {block.qkv, block.output, block.up, block.down})
+      shape.linears.push_back({linear.weight, linear.bias, false});
   shape.linears.push_back({table.head.weight, table.head.bias, table.head_is_transposed});
   shape.heads = config.heads;
   if (config.position == Position::rope) shape.rotated_positions = config.context;
@@ -55,7 +60,8 @@ double Transformer<Real>::loss(const RowBatch& batch) {
   const auto n_tiles = static_cast<Index>(batch.tiles.size());
   forward(0, batch.n_rows(), batch.n_leading_ghosts, 0, batch.first_scored_tile, n_tiles);
   head(batch.n_leading_ghosts, batch.n_rows());
-  return stream_.cross_entropy(config_.vocab_size, batch.n_leading_ghosts, batch.n_rows(), scratch(kLogits, config_.vocab_size), false);
+  return stream_.cross_entropy(config_.vocab_size, batch.n_leading_ghosts, batch.n_rows(),
+                               scratch(kLogits, config_.vocab_size), false);
 }
 
 template <class Real>
@@ -64,8 +70,8 @@ double Transformer<Real>::loss_and_gradient(const RowBatch& batch, Gradient<Real
   const auto n_tiles = static_cast<Index>(batch.tiles.size());
   forward(0, batch.n_rows(), batch.n_leading_ghosts, 0, batch.first_scored_tile, n_tiles);
   head(batch.n_leading_ghosts, batch.n_rows());
-  const double loss =
-      stream_.cross_entropy(config_.vocab_size, batch.n_leading_ghosts, batch.n_rows(), scratch(kLogits, config_.vocab_size), true);
+  const double loss = stream_.cross_entropy(config_.vocab_size, batch.n_leading_ghosts, batch.n_rows(),
+                                            scratch(kLogits, config_.vocab_size), true);
   head_backward(batch.n_leading_ghosts, batch.n_rows());
   backward(batch.n_rows(), batch.n_leading_ghosts, batch.first_scored_tile, n_tiles);
   return loss;
@@ -75,7 +81,9 @@ template <class Real>
 Rows<Real> Transformer<Real>::logits(const RowBatch& batch, Index first_row, Index capacity) {
   begin(batch, nullptr, capacity);
   Index first_tile = 0;
-  while (first_tile < static_cast<Index>(batch.tiles.size()) && batch.tiles[static_cast<size_t>(first_tile)].first_row < first_row) ++first_tile;
+  while (first_tile < static_cast<Index>(batch.tiles.size()) &&
+         batch.tiles[static_cast<size_t>(first_tile)].first_row < first_row)
+    ++first_tile;
   forward(first_row, batch.n_rows(), first_row, first_tile, first_tile, static_cast<Index>(batch.tiles.size()));
   head(first_row, batch.n_rows());
   return scratch(kLogits, config_.vocab_size);
@@ -103,7 +111,9 @@ typename Transformer<Real>::LayerRows Transformer<Real>::layer_rows(int layer) {
 template <class Real>
 Real* Transformer<Real>::saved_attention(int layer, Index first_tile, Index end_tile) {
   const Index size = stream_.saved_attention_size(first_tile, end_tile);
-  return stream_.scratch(kFirstLayerSlot + kSlotsPerLayer * layer + kSaved, (size + kRowQuantum - 1) / kRowQuantum, kRowQuantum).data;
+  return stream_
+      .scratch(kFirstLayerSlot + kSlotsPerLayer * layer + kSaved, (size + kRowQuantum - 1) / kRowQuantum, kRowQuantum)
+      .data;
 }
 
 template <class Real>
@@ -113,13 +123,15 @@ NormShape Transformer<Real>::norm_shape(const NormParameters& parameters) const 
 
 template <class Real>
 void Transformer<Real>::begin(const RowBatch& batch, Gradient<Real>* gradient, Index capacity) {
-  AGPT_REQUIRE(!batch.tiles.empty() || batch.n_rows() == 0, "the batch has rows but no tiles: call build_tiles() first");
+  AGPT_REQUIRE(!batch.tiles.empty() || batch.n_rows() == 0,
+               "the batch has rows but no tiles: call build_tiles() first");
   capacity_ = capacity;
   stream_.begin(view_of(batch), gradient);
 }
 
 template <class Real>
-void Transformer<Real>::forward(Index begin, Index end, Index scored, Index first_tile, Index scored_tile, Index end_tile) {
+void Transformer<Real>::forward(Index begin, Index end, Index scored, Index first_tile, Index scored_tile,
+                                Index end_tile) {
   const Index d = config_.d_model;
   const Rows<Real> first = config_.n_layers > 0 ? layer_rows(0).input : scratch(kFinalInput, d);
   if (config_.embedding_norm) {
@@ -136,7 +148,8 @@ void Transformer<Real>::forward(Index begin, Index end, Index scored, Index firs
 }
 
 template <class Real>
-void Transformer<Real>::forward_layer(int layer, Index begin, Index end, Index scored, Index first_tile, Index end_tile) {
+void Transformer<Real>::forward_layer(int layer, Index begin, Index end, Index scored, Index first_tile,
+                                      Index end_tile) {
   const BlockParameters& block = table_.blocks[static_cast<size_t>(layer)];
   const LayerRows rows = layer_rows(layer);
   const Index d = config_.d_model;
@@ -160,7 +173,8 @@ void Transformer<Real>::head(Index begin, Index end) {
   const Index d = config_.d_model;
   const Rows<Real> input = scratch(kFinalInput, d);
   const Rows<Real> normed = config_.final_norm ? scratch(kFinalNormed, d) : input;
-  if (config_.final_norm) stream_.norm(norm_shape(table_.final_norm), d, begin, end, input, normed, scratch(kFinalStatistics, 2));
+  if (config_.final_norm)
+    stream_.norm(norm_shape(table_.final_norm), d, begin, end, input, normed, scratch(kFinalStatistics, 2));
   stream_.linear(head_number(), begin, end, normed, scratch(kLogits, config_.vocab_size), {});
 }
 
@@ -168,12 +182,15 @@ void Transformer<Real>::head(Index begin, Index end) {
 template <class Real>
 void Transformer<Real>::head_backward(Index begin, Index end) {
   const Index d = config_.d_model;
-  const Rows<Real> input = scratch(kFinalInput, d), dlogits = scratch(kLogits, config_.vocab_size), dx = scratch(kGradient, d);
-  stream_.linear_backward_weight(head_number(), begin, end, config_.final_norm ? scratch(kFinalNormed, d) : input, dlogits);
+  const Rows<Real> input = scratch(kFinalInput, d), dlogits = scratch(kLogits, config_.vocab_size),
+                   dx = scratch(kGradient, d);
+  stream_.linear_backward_weight(head_number(), begin, end, config_.final_norm ? scratch(kFinalNormed, d) : input,
+                                 dlogits);
   if (config_.final_norm) {
     const Rows<Real> dnormed = scratch(kGradientHidden, d);
     stream_.linear_backward_input(head_number(), begin, end, dlogits, dnormed);
-    stream_.norm_backward(norm_shape(table_.final_norm), d, begin, end, input, scratch(kFinalStatistics, 2), dnormed, dx, false);
+    stream_.norm_backward(norm_shape(table_.final_norm), d, begin, end, input, scratch(kFinalStatistics, 2), dnormed,
+                          dx, false);
   } else {
     stream_.linear_backward_input(head_number(), begin, end, dlogits, dx);
   }
@@ -190,7 +207,8 @@ void Transformer<Real>::backward(Index end, Index scored, Index scored_tile, Ind
   Rows<Real> dx = scratch(kGradient, d);
   if (config_.embedding_norm) {
     const Rows<Real> embedded = scratch(kEmbedding, d), dembedded = scratch(kGradientHidden, d);
-    stream_.norm_backward(norm_shape(table_.embedding_norm), d, 0, end, embedded, scratch(kEmbeddingStatistics, 2), dx, dembedded, false);
+    stream_.norm_backward(norm_shape(table_.embedding_norm), d, 0, end, embedded, scratch(kEmbeddingStatistics, 2), dx,
+                          dembedded, false);
     dx = dembedded;
   }
   stream_.embed_backward(table_.embedding, table_.position_embedding, 0, end, dx);
@@ -202,7 +220,8 @@ void Transformer<Real>::backward_layer(int layer, Index end, Index scored, Index
   const BlockParameters& block = table_.blocks[static_cast<size_t>(layer)];
   const LayerRows rows = layer_rows(layer);
   const Index d = config_.d_model;
-  const Rows<Real> dx = scratch(kGradient, d), narrow = scratch(kGradientHidden, d), wide = scratch(kGradientWide, config_.d_ff);
+  const Rows<Real> dx = scratch(kGradient, d), narrow = scratch(kGradientHidden, d),
+                   wide = scratch(kGradientWide, config_.d_ff);
 
   stream_.linear_backward_weight(linear_number(layer, kDownLinear), scored, end, rows.hidden, dx);
   stream_.linear_backward_input(linear_number(layer, kDownLinear), scored, end, dx, wide);

@@ -1,5 +1,5 @@
-// The forward and backward pass of the model over a batch of rows, in terms of a backend's operations. All rows of a batch
-// go through a layer at once; only attention knows that they are a forest.
+// The forward and backward pass of the model over a batch of rows, in terms of a backend's operations. All rows of a
+// batch go through a layer at once; only attention knows that they are a forest.
 #pragma once
 
 #include <memory>
@@ -26,20 +26,44 @@ class Transformer {
   /// Sum over the batch's rows of their weighted cross-entropy, in nats.
   double loss(const RowBatch& batch);
 
-  /// The same, and adds the gradient of all parameters to `gradient`. The gradient is that of the sum: it is divided by the
-  /// total weight once per step, by whoever knows the step.
+  /// The same, and adds the gradient of all parameters to `gradient`. The gradient is that of the sum: it is divided by
+  /// the total weight once per step, by whoever knows the step.
   double loss_and_gradient(const RowBatch& batch, Gradient<Real>& gradient);
 
-  /// Logits of the rows [begin, end) of a batch whose rows before `begin` went through this call earlier: their keys and
-  /// values are kept, so a sequence grows row by row without recomputing (a KV cache). `capacity` rows are kept in all; it
-  /// must not grow between the calls of one sequence. Row r of the batch has its logits in row r of the result.
+  /// Logits of the rows [begin, end) of a batch whose rows before `begin` went through this call earlier: their keys
+  /// and values are kept, so a sequence grows row by row without recomputing (a KV cache). `capacity` rows are kept in
+  /// all; it must not grow between the calls of one sequence. Row r of the batch has its logits in row r of the result.
   Rows<Real> logits(const RowBatch& batch, Index begin, Index capacity);
 
  private:
   /// Scratch slots of the whole model; each layer has kSlotsPerLayer more.
-  enum Slot { kEmbedding, kEmbeddingStatistics, kLogits, kFinalInput, kFinalNormed, kFinalStatistics, kGradient, kGradientHidden, kGradientWide, 
-              kGradientQkv, kFirstLayerSlot };
-  enum LayerSlot { kInput, kNormed1, kStatistics1, kQkv, kAttention, kSaved, kMiddle, kNormed2, kStatistics2, kHiddenBefore, kHidden, kSlotsPerLayer };
+  enum Slot {
+    kEmbedding,
+    kEmbeddingStatistics,
+    kLogits,
+    kFinalInput,
+    kFinalNormed,
+    kFinalStatistics,
+    kGradient,
+    kGradientHidden,
+    kGradientWide,
+    kGradientQkv,
+    kFirstLayerSlot
+  };
+  enum LayerSlot {
+    kInput,
+    kNormed1,
+    kStatistics1,
+    kQkv,
+    kAttention,
+    kSaved,
+    kMiddle,
+    kNormed2,
+    kStatistics2,
+    kHiddenBefore,
+    kHidden,
+    kSlotsPerLayer
+  };
 
   struct LayerRows {
     Rows<Real> input, normed1, statistics1, qkv, attention, middle, normed2, statistics2, hidden_before, hidden;
@@ -48,7 +72,9 @@ class Transformer {
   Rows<Real> scratch(int slot, Index columns) { return stream_.scratch(slot, capacity_, columns); }
   LayerRows layer_rows(int layer);
   Real* saved_attention(int layer, Index first_tile, Index end_tile);
-  int linear_number(int layer, int which) const { return 4 * layer + which; }  // order of model_shape(): qkv, output, up, down
+  int linear_number(int layer, int which) const {
+    return 4 * layer + which;
+  }  // order of model_shape(): qkv, output, up, down
   int head_number() const { return 4 * config_.n_layers; }
   NormShape norm_shape(const NormParameters& parameters) const;
 

@@ -26,9 +26,12 @@ class TrieSource final : public StepSource {
 
   Index steps_per_pass() const override {
     switch (config_.unit) {
-      case TrieStepConfig::Unit::whole: return 1;
-      case TrieStepConfig::Unit::ngram: return static_cast<Index>(group_begin_.size()) - 1;
-      case TrieStepConfig::Unit::positions: break;
+      case TrieStepConfig::Unit::whole:
+        return 1;
+      case TrieStepConfig::Unit::ngram:
+        return static_cast<Index>(group_begin_.size()) - 1;
+      case TrieStepConfig::Unit::positions:
+        break;
     }
     return (batches_per_pass_ + batches_per_step_ - 1) / batches_per_step_;
   }
@@ -41,9 +44,11 @@ class TrieSource final : public StepSource {
       return range(group_begin_[group], group_begin_[group + 1]);
     }
     const Index first = number * batches_per_step_, n_light = std::min(batches_per_step_, batches_per_pass_ - first);
-    return {n_light + (heavy_ ? heavy_->n_batches(pass, number) : 0), [this, first, pass, number, n_light](Index i, RowBatch& batch) {
+    return {n_light + (heavy_ ? heavy_->n_batches(pass, number) : 0),
+            [this, first, pass, number, n_light](Index i, RowBatch& batch) {
               if (i < n_light)
-                build(0, index_.n_positions(), permuted(first + i, batches_per_pass_, pass), batch, heavy_ ? heavy_->mass() : kAnyMass);
+                build(0, index_.n_positions(), permuted(first + i, batches_per_pass_, pass), batch,
+                      heavy_ ? heavy_->mass() : kAnyMass);
               else
                 heavy_->append(pass, number, i - n_light, batch);
             }};
@@ -54,8 +59,8 @@ class TrieSource final : public StepSource {
   Index pass_positions() const override { return index_.n_positions(); }
 
  private:
-  // The rows below each path of `ngram` tokens. Shorter paths belong to the group that follows them in pre-order, so every
-  // row is in exactly one group.
+  // The rows below each path of `ngram` tokens. Shorter paths belong to the group that follows them in pre-order, so
+  // every row is in exactly one group.
   void find_groups() {
     group_begin_.push_back(0);
     for (Index node = 0; node < index_.n_nodes();) {
@@ -82,7 +87,8 @@ class TrieSource final : public StepSource {
   }
 
   StepWork range(Index begin, Index end) const {
-    return {(end - begin + config_.batch_rows - 1) / config_.batch_rows, [this, begin, end](Index i, RowBatch& batch) { build(begin, end, i, batch, kAnyMass); }};
+    return {(end - begin + config_.batch_rows - 1) / config_.batch_rows,
+            [this, begin, end](Index i, RowBatch& batch) { build(begin, end, i, batch, kAnyMass); }};
   }
 
   // Batch i of the rows [begin, end): cut near multiples of batch_rows, where few ghost rows are needed.
@@ -108,8 +114,10 @@ class TrieSource final : public StepSource {
 void TrieStepConfig::validate() const {
   AGPT_REQUIRE(ngram >= 1, "a partition by n-grams needs n of at least 1");
   AGPT_REQUIRE(positions >= 1, "positions per step must be at least 1");
-  AGPT_REQUIRE(batch_rows >= 1 && batch_rows <= (1 << 24), "batch_rows must be from 1 to 2^24, not " + std::to_string(batch_rows));
-  AGPT_REQUIRE(weighting.entropy_lambda >= 0 && std::isfinite(weighting.entropy_lambda), "entropy_lambda must be a number of at least 0");
+  AGPT_REQUIRE(batch_rows >= 1 && batch_rows <= (1 << 24),
+               "batch_rows must be from 1 to 2^24, not " + std::to_string(batch_rows));
+  AGPT_REQUIRE(weighting.entropy_lambda >= 0 && std::isfinite(weighting.entropy_lambda),
+               "entropy_lambda must be a number of at least 0");
 }
 
 std::unique_ptr<StepSource> make_trie_source(const TrieIndex& index, const TrieStepConfig& config) {

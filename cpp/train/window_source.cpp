@@ -17,8 +17,9 @@ class WindowSource final : public StepSource {
     if (has_documents()) {
       AGPT_REQUIRE(!text_.document_starts.empty(), "there is no document to train on");
     } else {
-      AGPT_REQUIRE(text_.n_tokens() > config.context, "the training text has " + std::to_string(text_.n_tokens()) + " tokens, but a window needs " +
-                                                        std::to_string(config.context + 1) + ": choose a smaller --context");
+      AGPT_REQUIRE(text_.n_tokens() > config.context,
+                   "the training text has " + std::to_string(text_.n_tokens()) + " tokens, but a window needs " +
+                       std::to_string(config.context + 1) + ": choose a smaller --context");
     }
     const Index longest = config.context;
     windows_per_batch_ = std::max<Index>(1, config.batch_rows / longest);
@@ -29,7 +30,9 @@ class WindowSource final : public StepSource {
   StepWork work(Index step) const override {
     const Index number = step % steps_per_pass();
     const Index first = number * config_.windows;
-    const Index count = config_.order == WindowStepConfig::Order::random ? config_.windows : std::min(config_.windows, n_windows() - first);
+    const Index count = config_.order == WindowStepConfig::Order::random
+                            ? config_.windows
+                            : std::min(config_.windows, n_windows() - first);
     return batches(count, [this, step, first](Index i) { return window(step, first, i); });
   }
 
@@ -55,7 +58,9 @@ class WindowSource final : public StepSource {
     return (text_.n_tokens() - 1 - config_.context) / stride_ + 1;
   }
 
-  Index window_begin(Index w) const { return has_documents() ? text_.document_starts[static_cast<size_t>(w)] : w * stride_; }
+  Index window_begin(Index w) const {
+    return has_documents() ? text_.document_starts[static_cast<size_t>(w)] : w * stride_;
+  }
   Index window_end(Index w) const {
     Index end = text_.n_tokens();
     if (has_documents() && w + 1 < n_windows()) end = text_.document_starts[static_cast<size_t>(w) + 1];
@@ -68,7 +73,8 @@ class WindowSource final : public StepSource {
     if (config_.order == WindowStepConfig::Order::sequential) return first + i;
     if (config_.order == WindowStepConfig::Order::shuffled) {
       const uint64_t seed = mix_bits(config_.seed) ^ mix_bits(static_cast<uint64_t>(pass));
-      return static_cast<Index>(Permutation(static_cast<uint64_t>(n_windows()), seed)(static_cast<uint64_t>(first + i)));
+      return static_cast<Index>(
+          Permutation(static_cast<uint64_t>(n_windows()), seed)(static_cast<uint64_t>(first + i)));
     }
     Random random(mix_bits(mix_bits(config_.seed) + static_cast<uint64_t>(step)) + static_cast<uint64_t>(i));
     if (has_documents()) return static_cast<Index>(random.below(static_cast<uint64_t>(n_windows())));
@@ -77,12 +83,14 @@ class WindowSource final : public StepSource {
 
   template <class WindowOf>
   StepWork batches(Index count, WindowOf window_of) const {
-    return {(count + windows_per_batch_ - 1) / windows_per_batch_, [this, count, window_of](Index number, RowBatch& batch) {
+    return {(count + windows_per_batch_ - 1) / windows_per_batch_,
+            [this, count, window_of](Index number, RowBatch& batch) {
               std::vector<Token> tokens;
               const Index end = std::min(count, (number + 1) * windows_per_batch_);
               for (Index i = number * windows_per_batch_; i < end; ++i) {
                 const Index w = window_of(i);
-                const Index from = w < 0 ? -1 - w : window_begin(w), to = w < 0 ? from + config_.context + 1 : window_end(w);
+                const Index from = w < 0 ? -1 - w : window_begin(w),
+                            to = w < 0 ? from + config_.context + 1 : window_end(w);
                 tokens.clear();
                 for (Index t = from; t < to; ++t) tokens.push_back(text_.tokens[t]);
                 append_window_rows<Token>(tokens, batch);

@@ -30,10 +30,12 @@ void bind_inference_of(nb::module_& m, const char* name) {
   nb::class_<Inference>(m, name, "A model at work, on a copy of its parameters.")
       .def(
           "__init__",
-          [](Inference* self, const agpt::ModelConfig& config, const nb::ndarray<const Real, nb::ndim<1>, nb::c_contig, nb::device::cpu>& parameters,
+          [](Inference* self, const agpt::ModelConfig& config,
+             const nb::ndarray<const Real, nb::ndim<1>, nb::c_contig, nb::device::cpu>& parameters,
              const std::string& backend) {
-            new (self) Inference(config, agpt::make_backend<Real>(backend, agpt::model_shape(config, agpt::ParameterTable(config))),
-                                 {parameters.data(), parameters.size()});
+            new (self) Inference(
+                config, agpt::make_backend<Real>(backend, agpt::model_shape(config, agpt::ParameterTable(config))),
+                {parameters.data(), parameters.size()});
           },
           "config"_a, "parameters"_a.noconvert(), "backend"_a = "cpu")
       .def(
@@ -50,8 +52,8 @@ void bind_inference_of(nb::module_& m, const char* name) {
           "tokens"_a.noconvert(), "Logits (tokens, vocabulary); row i predicts what follows tokens[: i + 1].")
       .def(
           "generate",
-          [](Inference& self, const Tokens& prompt, Index max_tokens, double temperature, Index top_k, double top_p, int64_t stop_token, Index n_samples,
-             uint64_t seed, const nb::object& progress) {
+          [](Inference& self, const Tokens& prompt, Index max_tokens, double temperature, Index top_k, double top_p,
+             int64_t stop_token, Index n_samples, uint64_t seed, const nb::object& progress) {
             agpt::GenerationConfig config{max_tokens, temperature, top_k, top_p, stop_token, n_samples, seed};
             std::vector<std::vector<agpt::Token>> samples;
             {
@@ -70,8 +72,9 @@ void bind_inference_of(nb::module_& m, const char* name) {
             }
             return arrays;
           },
-          "prompt"_a.noconvert(), nb::kw_only(), "max_tokens"_a = 200, "temperature"_a = 1.0, "top_k"_a = 0, "top_p"_a = 1.0, "stop_token"_a = -1,
-          "n_samples"_a = 1, "seed"_a = 0, "progress"_a = nb::none(), "New tokens of each sample, the prompt excluded.");
+          "prompt"_a.noconvert(), nb::kw_only(), "max_tokens"_a = 200, "temperature"_a = 1.0, "top_k"_a = 0,
+          "top_p"_a = 1.0, "stop_token"_a = -1, "n_samples"_a = 1, "seed"_a = 0, "progress"_a = nb::none(),
+          "New tokens of each sample, the prompt excluded.");
 }
 
 }  // namespace

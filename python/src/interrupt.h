@@ -6,8 +6,8 @@
 
 #include "python/src/bindings.h"
 
-/// Asks Python for pending signals, at most ten times a second; throws what the signal handler raised (KeyboardInterrupt).
-/// To be called without the GIL.
+/// Asks Python for pending signals, at most ten times a second; throws what the signal handler raised
+/// (KeyboardInterrupt). To be called without the GIL.
 inline std::function<void()> interrupt_check() {
   return [last = std::chrono::steady_clock::now()]() mutable {
     const auto now = std::chrono::steady_clock::now();

@@ -14,11 +14,14 @@ namespace {
 
 using agpt::ModelConfig;
 
-const agpt::Choices<agpt::Norm, 2> kNorms = {"norm", {{{"layernorm", agpt::Norm::layer_norm}, {"rmsnorm", agpt::Norm::rms_norm}}}};
+const agpt::Choices<agpt::Norm, 2> kNorms = {
+    "norm", {{{"layernorm", agpt::Norm::layer_norm}, {"rmsnorm", agpt::Norm::rms_norm}}}};
 const agpt::Choices<agpt::Position, 3> kPositions = {
-    "position", {{{"rope", agpt::Position::rope}, {"learned", agpt::Position::learned}, {"none", agpt::Position::none}}}};
+    "position",
+    {{{"rope", agpt::Position::rope}, {"learned", agpt::Position::learned}, {"none", agpt::Position::none}}}};
 const agpt::Choices<agpt::Activation, 3> kActivations = {
-    "activation", {{{"relu", agpt::Activation::relu}, {"relu2", agpt::Activation::relu_squared}, {"gelu", agpt::Activation::gelu}}}};
+    "activation",
+    {{{"relu", agpt::Activation::relu}, {"relu2", agpt::Activation::relu_squared}, {"gelu", agpt::Activation::gelu}}}};
 const agpt::Choices<agpt::Initialisation, 4> kInitialisations = {"init",
                                                                  {{{"microgpt", agpt::Initialisation::microgpt},
                                                                    {"gpt2", agpt::Initialisation::gpt2},
@@ -27,14 +30,15 @@ const agpt::Choices<agpt::Initialisation, 4> kInitialisations = {"init",
 
 /// A property that Python reads and writes as the name of an enumerator.
 template <class Class, class Enum, size_t n>
-void def_choice(Class& cls, const char* name, Enum ModelConfig::*member, const agpt::Choices<Enum, n>& choices) {
+void def_choice(Class& cls, const char* name, Enum ModelConfig::* member, const agpt::Choices<Enum, n>& choices) {
   cls.def_prop_rw(
       name, [member, &choices](const ModelConfig& self) { return choices.name(self.*member); },
       [member, &choices](ModelConfig& self, const std::string& value) { self.*member = choices.parse(value); });
 }
 
 template <class Real>
-void initialise(const ModelConfig& config, uint64_t seed, nb::ndarray<Real, nb::ndim<1>, nb::c_contig, nb::device::cpu> flat) {
+void initialise(const ModelConfig& config, uint64_t seed,
+                nb::ndarray<Real, nb::ndim<1>, nb::c_contig, nb::device::cpu> flat) {
   agpt::initialise_parameters<Real>(config, agpt::ParameterTable(config), seed, {flat.data(), flat.size()});
 }
 
@@ -42,8 +46,9 @@ nb::list parameter_layout(const ModelConfig& config) {
   nb::list layout;
   const agpt::ParameterTable table(config);
   for (const agpt::Parameter& parameter : table.parameters())
-    layout.append(nb::make_tuple(parameter.name, parameter.offset,
-                                 parameter.is_vector ? nb::make_tuple(parameter.columns) : nb::make_tuple(parameter.rows, parameter.columns)));
+    layout.append(nb::make_tuple(
+        parameter.name, parameter.offset,
+        parameter.is_vector ? nb::make_tuple(parameter.columns) : nb::make_tuple(parameter.rows, parameter.columns)));
   return layout;
 }
 
@@ -72,8 +77,11 @@ void bind_model(nb::module_& m) {
   def_choice(config, "activation", &ModelConfig::activation, kActivations);
   def_choice(config, "init", &ModelConfig::initialisation, kInitialisations);
 
-  m.def("parameter_layout", &parameter_layout, nb::sig("def parameter_layout(config: ModelConfig) -> list[tuple[str, int, tuple[int, ...]]]"), "config"_a,
-        "Name, offset in the flat buffer and shape of every parameter; the tensors lie one after the other without gaps.");
-  m.def("initialise_parameters", &initialise<float>, "config"_a, "seed"_a, "flat"_a, "Fills the flat buffer (float32 or float64) with the initial values.");
+  m.def("parameter_layout", &parameter_layout,
+        nb::sig("def parameter_layout(config: ModelConfig) -> list[tuple[str, int, tuple[int, ...]]]"), "config"_a,
+        "Name, offset in the flat buffer and shape of every parameter; the tensors lie one after the other without "
+        "gaps.");
+  m.def("initialise_parameters", &initialise<float>, "config"_a, "seed"_a, "flat"_a,
+        "Fills the flat buffer (float32 or float64) with the initial values.");
   m.def("initialise_parameters", &initialise<double>, "config"_a, "seed"_a, "flat"_a);
 }

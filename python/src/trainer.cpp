@@ -19,26 +19,35 @@ using agpt::Index;
 using agpt::StepSource;
 using agpt::TrainerConfig;
 
-const agpt::Choices<agpt::TrieStepConfig::Unit, 3> kUnits = {
-    "unit",
-    {{{"positions", agpt::TrieStepConfig::Unit::positions}, {"whole", agpt::TrieStepConfig::Unit::whole}, {"ngram", agpt::TrieStepConfig::Unit::ngram}}}};
-const agpt::Choices<agpt::StepOrder, 2> kOrders = {"order", {{{"shuffled", agpt::StepOrder::shuffled}, {"fixed", agpt::StepOrder::fixed}}}};
-const agpt::Choices<agpt::MassWeight, 4> kMassWeights = {
-    "mass_weight",
-    {{{"linear", agpt::MassWeight::linear}, {"sqrt", agpt::MassWeight::sqrt}, {"log", agpt::MassWeight::log}, {"off", agpt::MassWeight::off}}}};
-const agpt::Choices<agpt::WindowStepConfig::Order, 3> kWindowOrders = {"order",
-                                                                       {{{"random", agpt::WindowStepConfig::Order::random},
-                                                                         {"sequential", agpt::WindowStepConfig::Order::sequential},
-                                                                         {"shuffled", agpt::WindowStepConfig::Order::shuffled}}}};
-const agpt::Choices<agpt::OptimizerKind, 5> kOptimizers = {"optimizer",
-                                                           {{{"adam", agpt::OptimizerKind::adam},
-                                                             {"sgd", agpt::OptimizerKind::sgd},
-                                                             {"momentum", agpt::OptimizerKind::momentum},
-                                                             {"rmsprop", agpt::OptimizerKind::rmsprop},
-                                                             {"rmsprop-corrected", agpt::OptimizerKind::rmsprop_corrected}}}};
-const agpt::Choices<agpt::ScheduleKind, 3> kSchedules = {
-    "schedule", {{{"constant", agpt::ScheduleKind::constant}, {"cosine", agpt::ScheduleKind::cosine}, {"linear", agpt::ScheduleKind::linear}}}};
-const agpt::Choices<agpt::Normalisation, 2> kNormalisations = {"normalise", {{{"step", agpt::Normalisation::step}, {"pass", agpt::Normalisation::pass}}}};
+const agpt::Choices<agpt::TrieStepConfig::Unit, 3> kUnits = {"unit",
+                                                             {{{"positions", agpt::TrieStepConfig::Unit::positions},
+                                                               {"whole", agpt::TrieStepConfig::Unit::whole},
+                                                               {"ngram", agpt::TrieStepConfig::Unit::ngram}}}};
+const agpt::Choices<agpt::StepOrder, 2> kOrders = {
+    "order", {{{"shuffled", agpt::StepOrder::shuffled}, {"fixed", agpt::StepOrder::fixed}}}};
+const agpt::Choices<agpt::MassWeight, 4> kMassWeights = {"mass_weight",
+                                                         {{{"linear", agpt::MassWeight::linear},
+                                                           {"sqrt", agpt::MassWeight::sqrt},
+                                                           {"log", agpt::MassWeight::log},
+                                                           {"off", agpt::MassWeight::off}}}};
+const agpt::Choices<agpt::WindowStepConfig::Order, 3> kWindowOrders = {
+    "order",
+    {{{"random", agpt::WindowStepConfig::Order::random},
+      {"sequential", agpt::WindowStepConfig::Order::sequential},
+      {"shuffled", agpt::WindowStepConfig::Order::shuffled}}}};
+const agpt::Choices<agpt::OptimizerKind, 5> kOptimizers = {
+    "optimizer",
+    {{{"adam", agpt::OptimizerKind::adam},
+      {"sgd", agpt::OptimizerKind::sgd},
+      {"momentum", agpt::OptimizerKind::momentum},
+      {"rmsprop", agpt::OptimizerKind::rmsprop},
+      {"rmsprop-corrected", agpt::OptimizerKind::rmsprop_corrected}}}};
+const agpt::Choices<agpt::ScheduleKind, 3> kSchedules = {"schedule",
+                                                         {{{"constant", agpt::ScheduleKind::constant},
+                                                           {"cosine", agpt::ScheduleKind::cosine},
+                                                           {"linear", agpt::ScheduleKind::linear}}}};
+const agpt::Choices<agpt::Normalisation, 2> kNormalisations = {
+    "normalise", {{{"step", agpt::Normalisation::step}, {"pass", agpt::Normalisation::pass}}}};
 
 template <class Id>
 using Ids = nb::ndarray<const Id, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
@@ -53,13 +62,15 @@ agpt::TextView text_view(const Ids<Id>& tokens, const Ids<int64_t>& document_sta
   text.document_starts.assign(document_starts.data(), document_starts.data() + document_starts.size());
   for (size_t i = 0; i < text.document_starts.size(); ++i) {
     const Index before = i == 0 ? 0 : text.document_starts[i - 1] + 1;
-    AGPT_REQUIRE(text.document_starts[i] >= before && text.document_starts[i] < text.n_tokens(), "document starts must ascend within the text");
+    AGPT_REQUIRE(text.document_starts[i] >= before && text.document_starts[i] < text.n_tokens(),
+                 "document starts must ascend within the text");
   }
   return text;
 }
 
-std::shared_ptr<StepSource> trie_source(const agpt::TrieIndex& index, const std::string& unit, int ngram, Index positions, const std::string& order,
-                                        uint64_t seed, Index batch_rows, const std::string& mass_weight, double entropy_lambda, bool spread_heavy) {
+std::shared_ptr<StepSource> trie_source(const agpt::TrieIndex& index, const std::string& unit, int ngram,
+                                        Index positions, const std::string& order, uint64_t seed, Index batch_rows,
+                                        const std::string& mass_weight, double entropy_lambda, bool spread_heavy) {
   agpt::TrieStepConfig config;
   config.unit = kUnits.parse(unit);
   config.ngram = ngram;
@@ -73,8 +84,9 @@ std::shared_ptr<StepSource> trie_source(const agpt::TrieIndex& index, const std:
 }
 
 template <class Id>
-std::shared_ptr<StepSource> window_source(const Ids<Id>& tokens, const Ids<int64_t>& document_starts, Index context, Index windows, Index stride,
-                                          const std::string& order, uint64_t seed, Index batch_rows) {
+std::shared_ptr<StepSource> window_source(const Ids<Id>& tokens, const Ids<int64_t>& document_starts, Index context,
+                                          Index windows, Index stride, const std::string& order, uint64_t seed,
+                                          Index batch_rows) {
   agpt::WindowStepConfig config;
   config.context = context;
   config.windows = windows;
@@ -87,8 +99,9 @@ std::shared_ptr<StepSource> window_source(const Ids<Id>& tokens, const Ids<int64
 
 template <class Id>
 void bind_window_source(nb::module_& m) {
-  m.def("window_source", &window_source<Id>, "tokens"_a.noconvert(), "document_starts"_a, nb::kw_only(), "context"_a, "windows"_a = 64, "stride"_a = 0,
-        "order"_a = "random", "seed"_a = 0, "batch_rows"_a = 256, nb::keep_alive<0, 1>(),
+  m.def("window_source", &window_source<Id>, "tokens"_a.noconvert(), "document_starts"_a, nb::kw_only(), "context"_a,
+        "windows"_a = 64, "stride"_a = 0, "order"_a = "random", "seed"_a = 0, "batch_rows"_a = 256,
+        nb::keep_alive<0, 1>(),
         "Steps over windows of `context` + 1 tokens of a text; with documents, over the documents' beginnings.");
 }
 
@@ -102,7 +115,9 @@ void def_choice(Class& cls, const char* name, Get get, const agpt::Choices<Enum,
 template <class Class, class Get>
 void def_number(Class& cls, const char* name, Get get) {
   using Value = std::remove_reference_t<decltype(get(std::declval<TrainerConfig&>()))>;
-  cls.def_prop_rw(name, [get](TrainerConfig& self) { return get(self); }, [get](TrainerConfig& self, Value value) { get(self) = value; });
+  cls.def_prop_rw(
+      name, [get](TrainerConfig& self) { return get(self); },
+      [get](TrainerConfig& self, Value value) { get(self) = value; });
 }
 
 void bind_trainer_config(nb::module_& m) {
@@ -126,10 +141,11 @@ void bind_trainer_config(nb::module_& m) {
 /// A trainer with the parameters that it updates in place.
 template <class Real>
 struct BoundTrainer {
-  BoundTrainer(const agpt::ModelConfig& model, const TrainerConfig& config, std::shared_ptr<StepSource> source, const Flat<Real>& flat,
-               const std::string& backend)
+  BoundTrainer(const agpt::ModelConfig& model, const TrainerConfig& config, std::shared_ptr<StepSource> source,
+               const Flat<Real>& flat, const std::string& backend)
       : parameters(flat),
-        trainer(model, config, std::move(source), agpt::make_backend<Real>(backend, agpt::model_shape(model, agpt::ParameterTable(model))),
+        trainer(model, config, std::move(source),
+                agpt::make_backend<Real>(backend, agpt::model_shape(model, agpt::ParameterTable(model))),
                 std::span<Real>(flat.data(), flat.size())) {}
 
   template <class Id>
@@ -151,8 +167,9 @@ template <class Real>
 void bind_trainer_of(nb::module_& m, const char* name) {
   using Bound = BoundTrainer<Real>;
   nb::class_<Bound>(m, name, "Makes optimizer steps on parameters that the caller owns, in place.")
-      .def(nb::init<const agpt::ModelConfig&, const TrainerConfig&, std::shared_ptr<StepSource>, const Flat<Real>&, const std::string&>(), "config"_a,
-           "options"_a, "source"_a, "parameters"_a.noconvert(), "backend"_a = "cpu", nb::keep_alive<1, 4>())
+      .def(nb::init<const agpt::ModelConfig&, const TrainerConfig&, std::shared_ptr<StepSource>, const Flat<Real>&,
+                    const std::string&>(),
+           "config"_a, "options"_a, "source"_a, "parameters"_a.noconvert(), "backend"_a = "cpu", nb::keep_alive<1, 4>())
       .def(
           "step",
           [](Bound& self) {
@@ -166,18 +183,29 @@ void bind_trainer_of(nb::module_& m, const char* name) {
             nb::gil_scoped_release release;
             return self.trainer.gradient({flat.data(), flat.size()}, interrupt_check());
           },
-          "flat"_a.noconvert(), "Writes the gradient of the mean loss over the whole pass into flat (parameters,); returns that loss in nats.")
-      .def("evaluate", &Bound::template evaluate<uint8_t>, "tokens"_a.noconvert(), "document_starts"_a, "context"_a, "stride"_a,
-           "Sum of the losses (nats) and number of scored positions of windows of `context` tokens every `stride` tokens.")
-      .def("evaluate", &Bound::template evaluate<uint16_t>, "tokens"_a.noconvert(), "document_starts"_a, "context"_a, "stride"_a)
-      .def("evaluate", &Bound::template evaluate<uint32_t>, "tokens"_a.noconvert(), "document_starts"_a, "context"_a, "stride"_a)
-      .def("parameters_changed", [](Bound& self) { self.trainer.parameters_changed(); }, "To be called after writing to the parameters.")
-      .def("set_learning_rate", [](Bound& self, double rate) { self.trainer.set_base_learning_rate(rate); }, "rate"_a,
-           "Sets the base rate that the schedule scales.")
-      .def_prop_ro("learning_rate", [](Bound& self) { return self.trainer.schedule().learning_rate(self.trainer.step_count()); },
-                   "The rate of the next step.")
-      .def_prop_rw("step_count", [](Bound& self) { return self.trainer.step_count(); },
-                   [](Bound& self, Index count) { self.trainer.set_step_count(count); }, "Steps done.")
+          "flat"_a.noconvert(),
+          "Writes the gradient of the mean loss over the whole pass into flat (parameters,); returns that loss in "
+          "nats.")
+      .def("evaluate", &Bound::template evaluate<uint8_t>, "tokens"_a.noconvert(), "document_starts"_a, "context"_a,
+           "stride"_a,
+           "Sum of the losses (nats) and number of scored positions of windows of `context` tokens every `stride` "
+           "tokens.")
+      .def("evaluate", &Bound::template evaluate<uint16_t>, "tokens"_a.noconvert(), "document_starts"_a, "context"_a,
+           "stride"_a)
+      .def("evaluate", &Bound::template evaluate<uint32_t>, "tokens"_a.noconvert(), "document_starts"_a, "context"_a,
+           "stride"_a)
+      .def(
+          "parameters_changed", [](Bound& self) { self.trainer.parameters_changed(); },
+          "To be called after writing to the parameters.")
+      .def(
+          "set_learning_rate", [](Bound& self, double rate) { self.trainer.set_base_learning_rate(rate); }, "rate"_a,
+          "Sets the base rate that the schedule scales.")
+      .def_prop_ro(
+          "learning_rate", [](Bound& self) { return self.trainer.schedule().learning_rate(self.trainer.step_count()); },
+          "The rate of the next step.")
+      .def_prop_rw(
+          "step_count", [](Bound& self) { return self.trainer.step_count(); },
+          [](Bound& self, Index count) { self.trainer.set_step_count(count); }, "Steps done.")
       .def_prop_ro(
           "moments",
           [](nb::handle self) {
@@ -194,11 +222,11 @@ void bind_trainer(nb::module_& m) {
   nb::class_<StepSource>(m, "StepSource", "What each optimizer step covers: a function of the step number alone.")
       .def_prop_ro("steps_per_pass", &StepSource::steps_per_pass)
       .def_prop_ro("pass_positions", &StepSource::pass_positions, "Positions of one pass over the data.")
-      .def("pass_weight", &StepSource::pass_weight, nb::call_guard<nb::gil_scoped_release>(), "Sum of the weights of all positions of one pass.");
-  m.def("trie_source", &trie_source, "index"_a, nb::kw_only(), "unit"_a = "positions", "ngram"_a = 1, "positions"_a = 16384, "order"_a = "shuffled",
-        "seed"_a = 0, "batch_rows"_a = 256, "mass_weight"_a = "linear", "entropy_lambda"_a = 0.0,
-        "spread_heavy"_a = false, nb::keep_alive<0, 1>(),
-        "Steps over the rows of a trie.");
+      .def("pass_weight", &StepSource::pass_weight, nb::call_guard<nb::gil_scoped_release>(),
+           "Sum of the weights of all positions of one pass.");
+  m.def("trie_source", &trie_source, "index"_a, nb::kw_only(), "unit"_a = "positions", "ngram"_a = 1,
+        "positions"_a = 16384, "order"_a = "shuffled", "seed"_a = 0, "batch_rows"_a = 256, "mass_weight"_a = "linear",
+        "entropy_lambda"_a = 0.0, "spread_heavy"_a = false, nb::keep_alive<0, 1>(), "Steps over the rows of a trie.");
   bind_window_source<uint8_t>(m);
   bind_window_source<uint16_t>(m);
   bind_window_source<uint32_t>(m);

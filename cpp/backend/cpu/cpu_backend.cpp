@@ -16,15 +16,15 @@ namespace {
 template <class Real>
 struct PackedLinear {
   Index inputs = 0, outputs = 0;
-  AlignedBuffer<Real> forward;    // (inputs, outputs) in panels
-  AlignedBuffer<Real> backward;   // (outputs, inputs) in panels
+  AlignedBuffer<Real> forward;   // (inputs, outputs) in panels
+  AlignedBuffer<Real> backward;  // (outputs, inputs) in panels
 };
 
 /// Angles of the rotation for a row of q or k: x[c] * cosine[c] + x[c ^ 1] * sine[c].
 template <class Real>
 struct Rotation {
-  bool pairs_are_even = true;           // every head starts at an even column, so c ^ 1 is the partner
-  std::vector<Index> pair_column;       // first column of each rotated pair, for heads that start at odd columns
+  bool pairs_are_even = true;      // every head starts at an even column, so c ^ 1 is the partner
+  std::vector<Index> pair_column;  // first column of each rotated pair, for heads that start at odd columns
   Index stride = 0;
   AlignedBuffer<Real> cosine, sine, inverse_sine;  // (positions, d_model)
 };
@@ -33,15 +33,20 @@ template <class Real>
 class CpuBackend final : public Backend<Real> {
  public:
   CpuBackend(const ModelShape& shape, const std::string& kernels)
-      : kernels_(select_kernels<Real>(kernels)), shape_(shape), layout_(shape), padded_(static_cast<size_t>(layout_.size), "the parameters") {
+      : kernels_(select_kernels<Real>(kernels)),
+        shape_(shape),
+        layout_(shape),
+        padded_(static_cast<size_t>(layout_.size), "the parameters") {
     for (const int width : shape_.heads) model_width_ += width;
     for (const LinearShape& linear : shape_.linears) {
       const TensorShape& tensor = shape_.tensors[static_cast<size_t>(linear.weight)];
       PackedLinear<Real> packed;
       packed.inputs = linear.transposed ? tensor.columns : tensor.rows;
       packed.outputs = linear.transposed ? tensor.rows : tensor.columns;
-      packed.forward = AlignedBuffer<Real>(static_cast<size_t>(kernels_.packed_size(packed.inputs, packed.outputs)), "packed weights");
-      packed.backward = AlignedBuffer<Real>(static_cast<size_t>(kernels_.packed_size(packed.outputs, packed.inputs)), "packed weights");
+      packed.forward = AlignedBuffer<Real>(static_cast<size_t>(kernels_.packed_size(packed.inputs, packed.outputs)),
+                                           "packed weights");
+      packed.backward = AlignedBuffer<Real>(static_cast<size_t>(kernels_.packed_size(packed.outputs, packed.inputs)),
+                                            "packed weights");
       linears_.push_back(std::move(packed));
     }
     if (shape_.rotated_positions > 0) tabulate_rotation();
@@ -64,7 +69,8 @@ class CpuBackend final : public Backend<Real> {
     for (size_t l = 0; l < linears_.size(); ++l) {
       PackedLinear<Real>& packed = linears_[l];
       const Real* weight = flat.data() + shape_.tensors[static_cast<size_t>(shape_.linears[l].weight)].offset;
-      const Index input_step = shape_.linears[l].transposed ? 1 : packed.outputs, output_step = shape_.linears[l].transposed ? packed.inputs : 1;
+      const Index input_step = shape_.linears[l].transposed ? 1 : packed.outputs,
+                  output_step = shape_.linears[l].transposed ? packed.inputs : 1;
       kernels_.pack_panels(weight, input_step, output_step, packed.inputs, packed.outputs, packed.forward.data());
       kernels_.pack_panels(weight, output_step, input_step, packed.outputs, packed.inputs, packed.backward.data());
     }
@@ -81,7 +87,9 @@ class CpuBackend final : public Backend<Real> {
   const Rotation<Real>& rotation() const { return rotation_; }
   Index parameter_stride(int tensor) const { return layout_.stride(tensor); }
   /// The tensor with padded rows, or null for an absent one.
-  const Real* parameter(int tensor) const { return tensor < 0 ? nullptr : padded_.data() + layout_.offset[static_cast<size_t>(tensor)]; }
+  const Real* parameter(int tensor) const {
+    return tensor < 0 ? nullptr : padded_.data() + layout_.offset[static_cast<size_t>(tensor)];
+  }
 
  private:
   void tabulate_rotation() {
@@ -100,7 +108,8 @@ class CpuBackend final : public Backend<Real> {
         if (rotated && i % 2 == 0) rotation.pair_column.push_back(column + i);
         const double frequency = rotated ? std::pow(shape_.rotation_base, -static_cast<double>(i / 2 * 2) / width) : 0;
         for (Index p = 0; p < n_positions; ++p) {
-          const double angle = static_cast<double>(p) * frequency, sine = i % 2 == 0 ? -std::sin(angle) : std::sin(angle);
+          const double angle = static_cast<double>(p) * frequency,
+                       sine = i % 2 == 0 ? -std::sin(angle) : std::sin(angle);
           const auto at = static_cast<size_t>(p * rotation.stride + column + i);
           rotation.cosine[at] = static_cast<Real>(std::cos(angle));
           rotation.sine[at] = static_cast<Real>(sine);
@@ -136,8 +145,11 @@ class CpuStream final : public Stream<Real> {
     const Index columns = backend_.columns(table);
     for (Index r = begin; r < end; ++r) {
       Real* row = out.from(r).data;
-      std::memcpy(row, backend_.parameter(table) + token(r) * backend_.parameter_stride(table), static_cast<size_t>(columns) * sizeof(Real));
-      if (position_table >= 0) kernels_.add(row, backend_.parameter(position_table) + position(r) * backend_.parameter_stride(position_table), columns);
+      std::memcpy(row, backend_.parameter(table) + token(r) * backend_.parameter_stride(table),
+                  static_cast<size_t>(columns) * sizeof(Real));
+      if (position_table >= 0)
+        kernels_.add(row, backend_.parameter(position_table) + position(r) * backend_.parameter_stride(position_table),
+                     columns);
     }
   }
 
@@ -145,19 +157,23 @@ class CpuStream final : public Stream<Real> {
     const Index columns = backend_.columns(table);
     for (Index r = begin; r < end; ++r) {
       kernels_.add(gradient_->tensor(table).from(token(r)).data, dout.from(r).data, columns);
-      if (position_table >= 0) kernels_.add(gradient_->tensor(position_table).from(position(r)).data, dout.from(r).data, columns);
+      if (position_table >= 0)
+        kernels_.add(gradient_->tensor(position_table).from(position(r)).data, dout.from(r).data, columns);
     }
   }
 
-  void norm(const NormShape& shape, Index columns, Index begin, Index end, Rows<Real> x, Rows<Real> y, Rows<Real> statistics) override {
-    kernels_.norm(shape.subtract_mean, static_cast<Real>(shape.epsilon), backend_.parameter(shape.gain), backend_.parameter(shape.bias), columns, end - begin,
-                  x.from(begin).data, x.stride, y.from(begin).data, y.stride, statistics.from(begin).data, statistics.stride);
+  void norm(const NormShape& shape, Index columns, Index begin, Index end, Rows<Real> x, Rows<Real> y,
+            Rows<Real> statistics) override {
+    kernels_.norm(shape.subtract_mean, static_cast<Real>(shape.epsilon), backend_.parameter(shape.gain),
+                  backend_.parameter(shape.bias), columns, end - begin, x.from(begin).data, x.stride,
+                  y.from(begin).data, y.stride, statistics.from(begin).data, statistics.stride);
   }
 
-  void norm_backward(const NormShape& shape, Index columns, Index begin, Index end, Rows<Real> x, Rows<Real> statistics, Rows<Real> dy, Rows<Real> dx,
-                     bool accumulate) override {
-    kernels_.norm_backward(shape.subtract_mean, backend_.parameter(shape.gain), columns, end - begin, x.from(begin).data, x.stride,
-                           statistics.from(begin).data, statistics.stride, dy.from(begin).data, dy.stride, dx.from(begin).data, dx.stride, accumulate,
+  void norm_backward(const NormShape& shape, Index columns, Index begin, Index end, Rows<Real> x, Rows<Real> statistics,
+                     Rows<Real> dy, Rows<Real> dx, bool accumulate) override {
+    kernels_.norm_backward(shape.subtract_mean, backend_.parameter(shape.gain), columns, end - begin,
+                           x.from(begin).data, x.stride, statistics.from(begin).data, statistics.stride,
+                           dy.from(begin).data, dy.stride, dx.from(begin).data, dx.stride, accumulate,
                            gradient_of(shape.gain), gradient_of(shape.bias));
   }
 
@@ -183,17 +199,21 @@ class CpuStream final : public Stream<Real> {
     const Rows<Real> dw = gradient_->tensor(shape.weight);
     const Rows<Real> from = x.from(begin), by = dy.from(begin);
     if (shape.transposed)
-      kernels_.matmul_transposed(by.data, by.stride, from.data, from.stride, end - begin, packed.outputs, packed.inputs, dw.data, dw.stride);
+      kernels_.matmul_transposed(by.data, by.stride, from.data, from.stride, end - begin, packed.outputs, packed.inputs,
+                                 dw.data, dw.stride);
     else
-      kernels_.matmul_transposed(from.data, from.stride, by.data, by.stride, end - begin, packed.inputs, packed.outputs, dw.data, dw.stride);
+      kernels_.matmul_transposed(from.data, from.stride, by.data, by.stride, end - begin, packed.inputs, packed.outputs,
+                                 dw.data, dw.stride);
     if (shape.bias >= 0) kernels_.column_sums(by.data, by.stride, end - begin, packed.outputs, gradient_of(shape.bias));
   }
 
-  void activate(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<Real> x, Rows<Real> out) override {
+  void activate(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<Real> x,
+                Rows<Real> out) override {
     for (Index r = begin; r < end; ++r) kernels_.activate(kind, columns, x.from(r).data, out.from(r).data);
   }
 
-  void activate_backward(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<Real> x, Rows<Real> d) override {
+  void activate_backward(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<Real> x,
+                         Rows<Real> d) override {
     for (Index r = begin; r < end; ++r) kernels_.activate_backward(kind, columns, x.from(r).data, d.from(r).data);
   }
 
@@ -223,7 +243,8 @@ class CpuStream final : public Stream<Real> {
     });
   }
 
-  void attend_backward(Index first_tile, Index end_tile, Rows<Real> qkv, Rows<Real> dout, const Real* saved, Rows<Real> dqkv) override {
+  void attend_backward(Index first_tile, Index end_tile, Rows<Real> qkv, Rows<Real> dout, const Real* saved,
+                       Rows<Real> dqkv) override {
     AttentionArgs<Real> args = attention_args(qkv);
     args.dout_stride = dout.stride;
     args.dqkv_stride = dqkv.stride;
@@ -241,7 +262,8 @@ class CpuStream final : public Stream<Real> {
 
   Index saved_attention_size(Index first_tile, Index end_tile) const override {
     if (first_tile == end_tile) return 0;
-    const Index keys = batch_.tiles[static_cast<size_t>(end_tile - 1)].key_end - batch_.tiles[static_cast<size_t>(first_tile)].key_begin;
+    const Index keys = batch_.tiles[static_cast<size_t>(end_tile - 1)].key_end -
+                       batch_.tiles[static_cast<size_t>(first_tile)].key_begin;
     return keys * static_cast<Index>(backend_.shape().heads.size()) * kernels_.lanes;
   }
 
@@ -253,11 +275,13 @@ class CpuStream final : public Stream<Real> {
       const double weight = batch_.weight[row];
       double weighted = 0;
       for (int32_t e = batch_.target_begin[row]; e < batch_.target_begin[row + 1]; ++e)
-        weighted += batch_.target_weight[static_cast<size_t>(e)] * static_cast<double>(values[batch_.target_token[static_cast<size_t>(e)]]);
+        weighted += batch_.target_weight[static_cast<size_t>(e)] *
+                    static_cast<double>(values[batch_.target_token[static_cast<size_t>(e)]]);
       loss += weight * kernels_.log_sum_exp(values, columns, gradient, static_cast<Real>(weight)) - weighted;
       if (!gradient) continue;
       for (int32_t e = batch_.target_begin[row]; e < batch_.target_begin[row + 1]; ++e)
-        values[batch_.target_token[static_cast<size_t>(e)]] -= static_cast<Real>(batch_.target_weight[static_cast<size_t>(e)]);
+        values[batch_.target_token[static_cast<size_t>(e)]] -=
+            static_cast<Real>(batch_.target_weight[static_cast<size_t>(e)]);
     }
     return loss;
   }
@@ -272,8 +296,19 @@ class CpuStream final : public Stream<Real> {
   Real* gradient_of(int tensor) { return tensor < 0 ? nullptr : gradient_->tensor(tensor).data; }
   static Index n_keys(const Tile& tile) { return tile.key_end - tile.key_begin; }
 
-  MatmulArgs<Real> matmul_args(Index begin, Index end, Rows<Real> a, Index k, const Real* packed, Index n, Rows<Real> c) const {
-    return {a.from(begin).data, a.stride, end - begin, static_cast<int>(k), static_cast<int>(n), packed, nullptr, nullptr, 0, c.from(begin).data, c.stride};
+  MatmulArgs<Real> matmul_args(Index begin, Index end, Rows<Real> a, Index k, const Real* packed, Index n,
+                               Rows<Real> c) const {
+    return {a.from(begin).data,
+            a.stride,
+            end - begin,
+            static_cast<int>(k),
+            static_cast<int>(n),
+            packed,
+            nullptr,
+            nullptr,
+            0,
+            c.from(begin).data,
+            c.stride};
   }
 
   AttentionArgs<Real> attention_args(Rows<Real> qkv) const {
@@ -284,9 +319,11 @@ class CpuStream final : public Stream<Real> {
     return args;
   }
 
-  // Sets tile, head, q, k, v and the saved probabilities of every (tile, head), then calls body(first column of the head).
+  // Sets tile, head, q, k, v and the saved probabilities of every (tile, head), then calls body(first column of the
+  // head).
   template <class Body>
-  void for_each_tile_head(Index first_tile, Index end_tile, Real* saved, Rows<Real> qkv, AttentionArgs<Real>& args, Body body) {
+  void for_each_tile_head(Index first_tile, Index end_tile, Real* saved, Rows<Real> qkv, AttentionArgs<Real>& args,
+                          Body body) {
     const Index d = backend_.model_width();
     for (Index t = first_tile; t < end_tile; ++t) {
       args.tile = &batch_.tiles[static_cast<size_t>(t)];

@@ -11,7 +11,8 @@ std::vector<std::string> available_kernels() {
 #if defined(AGPT_X86_KERNELS)
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) names.push_back("avx2");
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512bw"))
     names.push_back("avx512");
 #endif
   return names;
@@ -31,16 +32,22 @@ const KernelTable<Real>& select_kernels(const std::string& name) {
   constexpr bool kIsFloat = std::is_same_v<Real, float>;
 #if defined(AGPT_X86_KERNELS)
   if (chosen == "avx512") {
-    if constexpr (kIsFloat) return avx512_kernels_float();
-    else return avx512_kernels_double();
+    if constexpr (kIsFloat)
+      return avx512_kernels_float();
+    else
+      return avx512_kernels_double();
   }
   if (chosen == "avx2") {
-    if constexpr (kIsFloat) return avx2_kernels_float();
-    else return avx2_kernels_double();
+    if constexpr (kIsFloat)
+      return avx2_kernels_float();
+    else
+      return avx2_kernels_double();
   }
 #endif
-  if constexpr (kIsFloat) return generic_kernels_float();
-  else return generic_kernels_double();
+  if constexpr (kIsFloat)
+    return generic_kernels_float();
+  else
+    return generic_kernels_double();
 }
 
 template const KernelTable<float>& select_kernels<float>(const std::string&);

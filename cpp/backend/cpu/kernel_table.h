@@ -12,7 +12,7 @@ namespace agpt {
 /// C = A B (+ bias) (+ residual), B packed by pack_panels. All strides are multiples of kRowQuantum.
 template <class Real>
 struct MatmulArgs {
-  const Real* a;         // (m, k)
+  const Real* a;  // (m, k)
   Index a_stride;
   Index m;
   int k, n;
@@ -20,7 +20,7 @@ struct MatmulArgs {
   const Real* bias;      // (padded_width(n)) or null
   const Real* residual;  // (m, n) or null; may be c
   Index residual_stride;
-  Real* c;               // (m, n)
+  Real* c;  // (m, n)
   Index c_stride;
 };
 
@@ -32,18 +32,18 @@ struct AttentionArgs {
   const uint64_t* key_mask;
   int width;
   Real scale;
-  const Real *q, *k, *v;     // (rows, width)
+  const Real *q, *k, *v;  // (rows, width)
   Index qkv_stride;
-  Real* saved;               // (keys of the tile, lanes): probabilities
+  Real* saved;  // (keys of the tile, lanes): probabilities
   // forward
-  Real* out;                 // (rows, width)
+  Real* out;  // (rows, width)
   Index out_stride;
   // backward
-  const Real* dout;          // (rows, width)
+  const Real* dout;  // (rows, width)
   Index dout_stride;
-  Real *dq, *dk, *dv;        // (rows, width)
+  Real *dq, *dk, *dv;  // (rows, width)
   Index dqkv_stride;
-  Real* workspace;           // (keys of the tile, lanes)
+  Real* workspace;  // (keys of the tile, lanes)
 };
 
 template <class Real>
@@ -57,18 +57,21 @@ struct KernelTable {
   void (*pack_panels)(const Real* b, Index row_step, Index column_step, Index k, Index n, Real* packed);
   void (*matmul)(const MatmulArgs<Real>& args);
   /// w (k, n) += a' y over `rows` rows: a (rows, k), y (rows, n).
-  void (*matmul_transposed)(const Real* a, Index a_stride, const Real* y, Index y_stride, Index rows, Index k, Index n, Real* w, Index w_stride);
+  void (*matmul_transposed)(const Real* a, Index a_stride, const Real* y, Index y_stride, Index rows, Index k, Index n,
+                            Real* w, Index w_stride);
   /// sum (n) += column sums of y (rows, n).
   void (*column_sums)(const Real* y, Index stride, Index rows, Index n, Real* sum);
 
   /// gain and bias may be null. statistics: 2 numbers a row.
-  void (*norm)(bool subtract_mean, Real epsilon, const Real* gain, const Real* bias, Index columns, Index rows, const Real* x, Index x_stride, Real* y,
-               Index y_stride, Real* statistics, Index statistics_stride);
+  void (*norm)(bool subtract_mean, Real epsilon, const Real* gain, const Real* bias, Index columns, Index rows,
+               const Real* x, Index x_stride, Real* y, Index y_stride, Real* statistics, Index statistics_stride);
   /// dgain and dbias are added to; null with a null gain or bias.
-  void (*norm_backward)(bool subtract_mean, const Real* gain, Index columns, Index rows, const Real* x, Index x_stride, const Real* statistics,
-                        Index statistics_stride, const Real* dy, Index dy_stride, Real* dx, Index dx_stride, bool accumulate, Real* dgain, Real* dbias);
+  void (*norm_backward)(bool subtract_mean, const Real* gain, Index columns, Index rows, const Real* x, Index x_stride,
+                        const Real* statistics, Index statistics_stride, const Real* dy, Index dy_stride, Real* dx,
+                        Index dx_stride, bool accumulate, Real* dgain, Real* dbias);
 
-  /// x[c] = x[c] * cosine[c] + x[c ^ 1] * sine[c] over `columns` numbers, columns a multiple of kRowQuantum or handled one by one.
+  /// x[c] = x[c] * cosine[c] + x[c ^ 1] * sine[c] over `columns` numbers, columns a multiple of kRowQuantum or handled
+  /// one by one.
   void (*rotate_pairs)(Real* x, Index columns, const Real* cosine, const Real* sine);
   /// y += x over n numbers.
   void (*add)(Real* y, const Real* x, Index n);

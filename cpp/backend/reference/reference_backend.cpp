@@ -43,7 +43,8 @@ class ReferenceStream final : public Stream<Real> {
       }
   }
 
-  void norm(const NormShape& shape, Index columns, Index begin, Index end, Rows<Real> x, Rows<Real> y, Rows<Real> statistics) override {
+  void norm(const NormShape& shape, Index columns, Index begin, Index end, Rows<Real> x, Rows<Real> y,
+            Rows<Real> statistics) override {
     for (Index r = begin; r < end; ++r) {
       double mean = 0, square = 0;
       if (shape.subtract_mean)
@@ -61,8 +62,8 @@ class ReferenceStream final : public Stream<Real> {
     }
   }
 
-  void norm_backward(const NormShape& shape, Index columns, Index begin, Index end, Rows<Real> x, Rows<Real> statistics, Rows<Real> dy,
-                     Rows<Real> dx, bool accumulate) override {
+  void norm_backward(const NormShape& shape, Index columns, Index begin, Index end, Rows<Real> x, Rows<Real> statistics,
+                     Rows<Real> dy, Rows<Real> dx, bool accumulate) override {
     std::vector<double> normed(static_cast<size_t>(columns)), g(static_cast<size_t>(columns));
     for (Index r = begin; r < end; ++r) {
       const double mean = at(statistics, r, 0), scale = at(statistics, r, 1);
@@ -122,23 +123,27 @@ class ReferenceStream final : public Stream<Real> {
     }
   }
 
-  void activate(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<Real> x, Rows<Real> out) override {
+  void activate(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<Real> x,
+                Rows<Real> out) override {
     for (Index r = begin; r < end; ++r)
       for (Index c = 0; c < columns; ++c) {
         const double value = at(x, r, c), positive = value > 0 ? value : 0;
-        at(out, r, c) = static_cast<Real>(kind == ElementwiseActivation::relu           ? positive
-                                          : kind == ElementwiseActivation::relu_squared ? positive * positive
-                                                                                        : value * normal_distribution(value));
+        at(out, r, c) =
+            static_cast<Real>(kind == ElementwiseActivation::relu           ? positive
+                              : kind == ElementwiseActivation::relu_squared ? positive * positive
+                                                                            : value * normal_distribution(value));
       }
   }
 
-  void activate_backward(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<Real> x, Rows<Real> d) override {
+  void activate_backward(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<Real> x,
+                         Rows<Real> d) override {
     for (Index r = begin; r < end; ++r)
       for (Index c = 0; c < columns; ++c) {
         const double value = at(x, r, c);
-        const double slope = kind == ElementwiseActivation::relu           ? (value > 0 ? 1 : 0)
-                             : kind == ElementwiseActivation::relu_squared ? (value > 0 ? 2 * value : 0)
-                                                                           : normal_distribution(value) + value * normal_density(value);
+        const double slope = kind == ElementwiseActivation::relu ? (value > 0 ? 1 : 0)
+                             : kind == ElementwiseActivation::relu_squared
+                                 ? (value > 0 ? 2 * value : 0)
+                                 : normal_distribution(value) + value * normal_density(value);
         at(d, r, c) = static_cast<Real>(at(d, r, c) * slope);
       }
   }
@@ -150,7 +155,8 @@ class ReferenceStream final : public Stream<Real> {
         Index column = part * d;
         for (const int width : backend_.shape().heads) {
           for (int i = 0; i + 1 < width; i += 2) {
-            const double angle = static_cast<double>(position(r)) * std::pow(backend_.shape().rotation_base, -static_cast<double>(i) / width);
+            const double angle = static_cast<double>(position(r)) *
+                                 std::pow(backend_.shape().rotation_base, -static_cast<double>(i) / width);
             const double sine = inverse ? -std::sin(angle) : std::sin(angle), cosine = std::cos(angle);
             const double a = at(qkv, r, column + i), b = at(qkv, r, column + i + 1);
             at(qkv, r, column + i) = static_cast<Real>(a * cosine - b * sine);
@@ -161,39 +167,44 @@ class ReferenceStream final : public Stream<Real> {
       }
   }
 
-  // Walks the parents of each row: the definition of attention on a tree. Nothing is saved; probabilities are recomputed.
+  // Walks the parents of each row: the definition of attention on a tree. Nothing is saved; probabilities are
+  // recomputed.
   void attend(Index first_tile, Index end_tile, Rows<Real> qkv, Rows<Real> out, Real*) override {
-    for_each_query(first_tile, end_tile, qkv, [&](Index r, Index column, int width, const std::vector<Index>& path, const std::vector<double>& p) {
-      for (int c = 0; c < width; ++c) {
-        double sum = 0;
-        for (size_t k = 0; k < path.size(); ++k) sum += p[k] * at(qkv, path[k], value_column(column) + c);
-        at(out, r, column + c) = static_cast<Real>(sum);
-      }
-    });
+    for_each_query(first_tile, end_tile, qkv,
+                   [&](Index r, Index column, int width, const std::vector<Index>& path, const std::vector<double>& p) {
+                     for (int c = 0; c < width; ++c) {
+                       double sum = 0;
+                       for (size_t k = 0; k < path.size(); ++k)
+                         sum += p[k] * at(qkv, path[k], value_column(column) + c);
+                       at(out, r, column + c) = static_cast<Real>(sum);
+                     }
+                   });
   }
 
-  void attend_backward(Index first_tile, Index end_tile, Rows<Real> qkv, Rows<Real> dout, const Real*, Rows<Real> dqkv) override {
-    for_each_query(first_tile, end_tile, qkv, [&](Index r, Index column, int width, const std::vector<Index>& path, const std::vector<double>& p) {
-      const Index keys = key_column(column), values = value_column(column);
-      std::vector<double> dp(path.size(), 0.0);
-      double mean = 0;
-      for (size_t k = 0; k < path.size(); ++k) {
-        for (int c = 0; c < width; ++c) {
-          dp[k] += static_cast<double>(at(dout, r, column + c)) * at(qkv, path[k], values + c);
-          at(dqkv, path[k], values + c) += static_cast<Real>(p[k] * at(dout, r, column + c));
-        }
-        mean += p[k] * dp[k];
-      }
-      for (int c = 0; c < width; ++c) {
-        double dq = 0;
-        for (size_t k = 0; k < path.size(); ++k) {
-          const double ds = p[k] * (dp[k] - mean) / std::sqrt(width);
-          dq += ds * at(qkv, path[k], keys + c);
-          at(dqkv, path[k], keys + c) += static_cast<Real>(ds * at(qkv, r, column + c));
-        }
-        at(dqkv, r, column + c) = static_cast<Real>(dq);
-      }
-    });
+  void attend_backward(Index first_tile, Index end_tile, Rows<Real> qkv, Rows<Real> dout, const Real*,
+                       Rows<Real> dqkv) override {
+    for_each_query(first_tile, end_tile, qkv,
+                   [&](Index r, Index column, int width, const std::vector<Index>& path, const std::vector<double>& p) {
+                     const Index keys = key_column(column), values = value_column(column);
+                     std::vector<double> dp(path.size(), 0.0);
+                     double mean = 0;
+                     for (size_t k = 0; k < path.size(); ++k) {
+                       for (int c = 0; c < width; ++c) {
+                         dp[k] += static_cast<double>(at(dout, r, column + c)) * at(qkv, path[k], values + c);
+                         at(dqkv, path[k], values + c) += static_cast<Real>(p[k] * at(dout, r, column + c));
+                       }
+                       mean += p[k] * dp[k];
+                     }
+                     for (int c = 0; c < width; ++c) {
+                       double dq = 0;
+                       for (size_t k = 0; k < path.size(); ++k) {
+                         const double ds = p[k] * (dp[k] - mean) / std::sqrt(width);
+                         dq += ds * at(qkv, path[k], keys + c);
+                         at(dqkv, path[k], keys + c) += static_cast<Real>(ds * at(qkv, r, column + c));
+                       }
+                       at(dqkv, r, column + c) = static_cast<Real>(dq);
+                     }
+                   });
   }
 
   Index saved_attention_size(Index, Index) const override { return 0; }
@@ -209,7 +220,8 @@ class ReferenceStream final : public Stream<Real> {
       for (int32_t e = batch_.target_begin[row]; e < batch_.target_begin[row + 1]; ++e)
         loss += target_weight(e) * (log_sum - at(logits, r, target_token(e)));
       if (!gradient) continue;
-      for (Index c = 0; c < columns; ++c) at(logits, r, c) = static_cast<Real>(weight * std::exp(at(logits, r, c) - log_sum));
+      for (Index c = 0; c < columns; ++c)
+        at(logits, r, c) = static_cast<Real>(weight * std::exp(at(logits, r, c) - log_sum));
       for (int32_t e = batch_.target_begin[row]; e < batch_.target_begin[row + 1]; ++e)
         at(logits, r, target_token(e)) -= static_cast<Real>(target_weight(e));
     }
@@ -273,7 +285,8 @@ class ReferenceStream final : public Stream<Real> {
           p.assign(path.size(), 0.0);
           double largest = -INFINITY, sum = 0;
           for (size_t k = 0; k < path.size(); ++k) {
-            for (int c = 0; c < width; ++c) p[k] += static_cast<double>(at(qkv, r, column + c)) * at(qkv, path[k], key_column(column) + c);
+            for (int c = 0; c < width; ++c)
+              p[k] += static_cast<double>(at(qkv, r, column + c)) * at(qkv, path[k], key_column(column) + c);
             p[k] /= std::sqrt(width);
             largest = std::max(largest, p[k]);
           }

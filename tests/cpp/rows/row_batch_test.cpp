@@ -23,7 +23,8 @@ void check_tiles(RowBatch batch, int tile_rows) {
     CHECK(tile.first_row == next_row);
     CHECK(tile.n_rows >= 1);
     CHECK(tile.n_rows <= tile_rows);
-    const bool straddles = tile.first_row < batch.n_leading_ghosts && tile.first_row + tile.n_rows > batch.n_leading_ghosts;
+    const bool straddles =
+        tile.first_row < batch.n_leading_ghosts && tile.first_row + tile.n_rows > batch.n_leading_ghosts;
     CHECK_FALSE(straddles);
     for (int32_t i = 0; i < tile.n_rows; ++i) {
       std::multiset<int32_t> seen;
@@ -37,14 +38,16 @@ void check_tiles(RowBatch batch, int tile_rows) {
     next_row += tile.n_rows;
   }
   CHECK(next_row == batch.n_rows());
-  if (batch.n_leading_ghosts < batch.n_rows()) CHECK(batch.tiles[static_cast<size_t>(batch.first_scored_tile)].first_row == batch.n_leading_ghosts);
+  if (batch.n_leading_ghosts < batch.n_rows())
+    CHECK(batch.tiles[static_cast<size_t>(batch.first_scored_tile)].first_row == batch.n_leading_ghosts);
 }
 
 TEST_CASE("a tile's row sees exactly its ancestors and itself, each once, in every kind of forest") {
   ModelConfig config = small_config({8});
   for (const Shape shape : {Shape::random, Shape::chain, Shape::star, Shape::windows})
     for (const int n_rows : {0, 1, 2, 7, 8, 9, 31, 32, 33, 64, 65, 200})
-      for (const int tile_rows : {1, 4, 16, 64}) check_tiles(random_forest(shape, n_rows, n_rows > 10 ? 6 : 0, config, 11), tile_rows);
+      for (const int tile_rows : {1, 4, 16, 64})
+        check_tiles(random_forest(shape, n_rows, n_rows > 10 ? 6 : 0, config, 11), tile_rows);
 }
 
 TEST_CASE("a window is a chain whose rows predict the token behind them") {

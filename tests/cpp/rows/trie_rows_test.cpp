@@ -61,7 +61,9 @@ void collect(const RowBatch& batch, std::map<Path, Targets>& rows) {
   }
 }
 
-TEST_CASE("any cut of the pre-order into ranges gives every context once, with its ancestors as ghosts and its counts as targets") {
+TEST_CASE(
+    "any cut of the pre-order into ranges gives every context once, with its ancestors as ghosts and its counts as "
+    "targets") {
   Random random(1);
   for (int round = 0; round < 300; ++round) {
     const Corpus corpus = random_corpus(random, 2 + static_cast<Index>(random.below(120)), 1 + random.below(5));
@@ -152,7 +154,8 @@ TEST_CASE("heavy rows come in parts that sum to what they were over a pass, and 
     CHECK(sum.size() == expected.size());
     for (const auto& [path, targets] : expected) {
       n_spread += steps_with[path] > 1;
-      // A row is heavy from about four mean rows on; a step may visit a row more than once, but not much more than its share.
+      // A row is heavy from about four mean rows on; a step may visit a row more than once, but not much more than its
+      // share.
       const double mean_mass = index.total_mass() / static_cast<double>(index.n_positions());
       double mass = 0;
       for (const auto& [token, count] : targets) mass += count;

@@ -36,12 +36,14 @@ std::map<int32_t, int32_t> contexts(const StepWork& work) {
   return lengths;
 }
 
-TEST_CASE("every token but the first is predicted once, with a context between the stride's promise and the whole context") {
+TEST_CASE(
+    "every token but the first is predicted once, with a context between the stride's promise and the whole context") {
   for (const Index n : {2, 3, 9, 10, 11, 12, 50})
     for (const Index context : {1, 2, 5, 10, 64})
       for (Index stride = 1; stride <= context; ++stride)
         for (const Index batch_rows : {1, 7, 256}) {
-          const std::map<int32_t, int32_t> lengths = contexts(evaluation_work(counting_text(n), context, stride, batch_rows));
+          const std::map<int32_t, int32_t> lengths =
+              contexts(evaluation_work(counting_text(n), context, stride, batch_rows));
           CHECK(static_cast<Index>(lengths.size()) == n - 1);
           for (const auto& [token, length] : lengths) {
             CHECK(length <= context);
@@ -51,7 +53,8 @@ TEST_CASE("every token but the first is predicted once, with a context between t
 }
 
 TEST_CASE("stride 1 gives every prediction the full context that exists") {
-  for (const auto& [token, length] : contexts(evaluation_work(counting_text(40), 8, 1, 256))) CHECK(length == std::min(token, 8));
+  for (const auto& [token, length] : contexts(evaluation_work(counting_text(40), 8, 1, 256)))
+    CHECK(length == std::min(token, 8));
 }
 
 TEST_CASE("documents are scored apart, each from its own beginning") {

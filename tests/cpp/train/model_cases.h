@@ -1,4 +1,5 @@
-// Shared by the tests of the model: a spread of configurations, random weights, random forests of rows, and a measure of error.
+// Shared by the tests of the model: a spread of configurations, random weights, random forests of rows, and a measure
+// of error.
 #pragma once
 
 #include <cmath>
@@ -93,10 +94,12 @@ inline RowBatch random_forest(Shape shape, int n_rows, int n_ghosts, const Model
     }
     path.resize(std::min<uint64_t>(keep, static_cast<uint64_t>(config.context) - 1));
     const int32_t parent = path.empty() ? -1 : path.back();
-    path.push_back(batch.begin_row(static_cast<Token>(random.below(static_cast<uint64_t>(config.vocab_size))), static_cast<int32_t>(path.size()), parent));
+    path.push_back(batch.begin_row(static_cast<Token>(random.below(static_cast<uint64_t>(config.vocab_size))),
+                                   static_cast<int32_t>(path.size()), parent));
     if (r >= n_ghosts)
       for (uint64_t t = 1 + random.below(3); t > 0; --t)
-        batch.add_target(static_cast<Token>(random.below(static_cast<uint64_t>(config.vocab_size))), static_cast<double>(1 + random.below(9)));
+        batch.add_target(static_cast<Token>(random.below(static_cast<uint64_t>(config.vocab_size))),
+                         static_cast<double>(1 + random.below(9)));
     batch.end_row();
   }
   return batch;
@@ -108,7 +111,8 @@ struct LossAndGradient {
 };
 
 template <class Real>
-LossAndGradient run(const std::string& backend_name, const ModelConfig& config, const std::vector<double>& flat, RowBatch batch) {
+LossAndGradient run(const std::string& backend_name, const ModelConfig& config, const std::vector<double>& flat,
+                    RowBatch batch) {
   const ParameterTable table(config);
   const std::vector<Real> parameters(flat.begin(), flat.end());
   const std::unique_ptr<Backend<Real>> backend = make_backend<Real>(backend_name, model_shape(config, table));
@@ -124,9 +128,10 @@ LossAndGradient run(const std::string& backend_name, const ModelConfig& config, 
   return result;
 }
 
-/// Largest over the tensors of |a - b| / |b| (L2); a tensor whose gradient is 0 in theory (the key bias without rotation)
-/// is measured against the largest gradient of the model.
-inline double worst_tensor_error(const ParameterTable& table, const std::vector<double>& a, const std::vector<double>& b) {
+/// Largest over the tensors of |a - b| / |b| (L2); a tensor whose gradient is 0 in theory (the key bias without
+/// rotation) is measured against the largest gradient of the model.
+inline double worst_tensor_error(const ParameterTable& table, const std::vector<double>& a,
+                                 const std::vector<double>& b) {
   double largest = 0, worst = 0;
   for (const double value : b) largest = std::max(largest, std::abs(value));
   for (const Parameter& parameter : table.parameters()) {

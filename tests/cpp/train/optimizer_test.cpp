@@ -18,8 +18,12 @@ double scalar_optimizer(const OptimizerConfig& config, double p, int steps, doub
     const double g = std::sin(t);
     double move = 0;
     switch (config.kind) {
-      case OptimizerKind::sgd: move = g; break;
-      case OptimizerKind::momentum: move = m = config.beta1 * m + g; break;
+      case OptimizerKind::sgd:
+        move = g;
+        break;
+      case OptimizerKind::momentum:
+        move = m = config.beta1 * m + g;
+        break;
       case OptimizerKind::adam:
         m = config.beta1 * m + (1 - config.beta1) * g;
         v = config.beta2 * v + (1 - config.beta2) * g * g;
@@ -28,7 +32,8 @@ double scalar_optimizer(const OptimizerConfig& config, double p, int steps, doub
       case OptimizerKind::rmsprop:
       case OptimizerKind::rmsprop_corrected:
         v = config.beta2 * v + (1 - config.beta2) * g * g;
-        move = g / (std::sqrt(config.kind == OptimizerKind::rmsprop ? v : v / (1 - std::pow(config.beta2, t))) + config.epsilon);
+        move = g / (std::sqrt(config.kind == OptimizerKind::rmsprop ? v : v / (1 - std::pow(config.beta2, t))) +
+                    config.epsilon);
         break;
     }
     p -= rate * move;
@@ -39,8 +44,8 @@ double scalar_optimizer(const OptimizerConfig& config, double p, int steps, doub
 
 TEST_CASE("each optimizer follows its formula, and weight decay spares vectors unless asked") {
   const ParameterTable table(small_config({8}));
-  for (const OptimizerKind kind :
-       {OptimizerKind::sgd, OptimizerKind::momentum, OptimizerKind::adam, OptimizerKind::rmsprop, OptimizerKind::rmsprop_corrected})
+  for (const OptimizerKind kind : {OptimizerKind::sgd, OptimizerKind::momentum, OptimizerKind::adam,
+                                   OptimizerKind::rmsprop, OptimizerKind::rmsprop_corrected})
     for (const double decay : {0.0, 0.1})
       for (const bool decay_vectors : {false, true}) {
         OptimizerConfig config;
@@ -55,7 +60,8 @@ TEST_CASE("each optimizer follows its formula, and weight decay spares vectors u
         }
         for (const Parameter& parameter : table.parameters())
           CHECK(parameters[static_cast<size_t>(parameter.offset)] ==
-                doctest::Approx(scalar_optimizer(config, 0.7, 5, 0.01, decay_vectors || !parameter.is_vector)).epsilon(1e-12));
+                doctest::Approx(scalar_optimizer(config, 0.7, 5, 0.01, decay_vectors || !parameter.is_vector))
+                    .epsilon(1e-12));
       }
 }
 

@@ -86,8 +86,10 @@ TEST_CASE("the instruction set that was asked for is the one that runs") {
   const ModelConfig config = small_config({8});
   const ParameterTable table(config);
   for (const std::string& kernels : available_kernels())
-    CHECK(make_backend<float>("cpu:" + kernels, model_shape(config, table))->description() == "cpu (" + kernels + ", float32)");
-  CHECK_THROWS_WITH_AS(make_backend<float>("cpu:mmx", model_shape(config, table)), doctest::Contains("mmx"), ArgumentError);
+    CHECK(make_backend<float>("cpu:" + kernels, model_shape(config, table))->description() ==
+          "cpu (" + kernels + ", float32)");
+  CHECK_THROWS_WITH_AS(make_backend<float>("cpu:mmx", model_shape(config, table)), doctest::Contains("mmx"),
+                       ArgumentError);
   CHECK_THROWS_AS(make_backend<float>("tpu", model_shape(config, table)), ArgumentError);
   CHECK_THROWS_AS(make_backend<float>("cuda", model_shape(config, table)), DeviceError);
 }

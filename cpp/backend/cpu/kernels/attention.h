@@ -1,9 +1,10 @@
-// Tile-path attention of one head: the lanes of a vector are the queries of a tile (consecutive pre-order rows), keys are
-// scalars broadcast from where they lie. Nothing is gathered, no sum crosses lanes, and dK and dV are plain additions in a
-// fixed order, so results repeat exactly. A key that a lane does not see gets probability exactly 0 there.
+// Tile-path attention of one head: the lanes of a vector are the queries of a tile (consecutive pre-order rows), keys
+// are scalars broadcast from where they lie. Nothing is gathered, no sum crosses lanes, and dK and dV are plain
+// additions in a fixed order, so results repeat exactly. A key that a lane does not see gets probability exactly 0
+// there.
 //
-// Columns of the head are taken in chunks of 16, 8, 4, 2 and 1, so that any width works and the common ones (16, 32, 64)
-// run whole chunks in registers. Scores go through memory between chunks, which stays in the first-level cache.
+// Columns of the head are taken in chunks of 16, 8, 4, 2 and 1, so that any width works and the common ones (16, 32,
+// 64) run whole chunks in registers. Scores go through memory between chunks, which stays in the first-level cache.
 #pragma once
 
 #include "cpp/backend/cpu/kernels/simd.h"
@@ -69,7 +70,8 @@ inline void dot_two(const Vector<Real>* q, const Real* first, const Real* second
 
 // scores[key] (+)= sum over the chunk of columns x keys: x holds one vector per column.
 template <class Real, int kChunk>
-inline void add_dot_products(const Vector<Real>* x, const int32_t* rows, int n_keys, const Real* keys, Index stride, bool add, Real* scores) {
+inline void add_dot_products(const Vector<Real>* x, const int32_t* rows, int n_keys, const Real* keys, Index stride,
+                             bool add, Real* scores) {
   constexpr int kWidth = kLanes<Real>;
   for (int j = 0; j < n_keys; j += 2) {
     const int other = j + 1 < n_keys ? j + 1 : j;
@@ -86,7 +88,8 @@ inline void add_dot_products(const Vector<Real>* x, const int32_t* rows, int n_k
 
 // x[column] = sum over keys of weights[key] * keys[key][column].
 template <class Real, int kChunk>
-inline void weighted_sum(const Real* weights, const int32_t* rows, int n_keys, const Real* keys, Index stride, Vector<Real>* x) {
+inline void weighted_sum(const Real* weights, const int32_t* rows, int n_keys, const Real* keys, Index stride,
+                         Vector<Real>* x) {
   AGPT_UNROLL
   for (int i = 0; i < kChunk; ++i) x[i] = Vector<Real>{};
   for (int j = 0; j < n_keys; ++j) {
@@ -99,7 +102,8 @@ inline void weighted_sum(const Real* weights, const int32_t* rows, int n_keys, c
 
 // to[key][column] += sum over the tile's rows of weights[key][row] * x[row][column].
 template <class Real, int kChunk>
-inline void scatter_to_keys(const Real* weights, const int32_t* rows, int n_keys, const Real* x, Index x_stride, int n_rows, Real* to, Index to_stride) {
+inline void scatter_to_keys(const Real* weights, const int32_t* rows, int n_keys, const Real* x, Index x_stride,
+                            int n_rows, Real* to, Index to_stride) {
   constexpr int kWidth = kLanes<Real>;
   if constexpr (kChunk % kWidth == 0) {
     AGPT_UNROLL
@@ -199,7 +203,8 @@ void attend_backward(const AttentionArgs<Real>& args) {
   });
   Vector<Real> mean{};
   for (int j = 0; j < n_keys; ++j) mean += load(p + j * kWidth) * load(ds + j * kWidth);
-  for (int j = 0; j < n_keys; ++j) store(ds + j * kWidth, load(p + j * kWidth) * args.scale * (load(ds + j * kWidth) - mean));
+  for (int j = 0; j < n_keys; ++j)
+    store(ds + j * kWidth, load(p + j * kWidth) * args.scale * (load(ds + j * kWidth) - mean));
 
   for_each_chunk(args.width, [&]<int kChunk>(int c) {
     Vector<Real> dq[kChunk];

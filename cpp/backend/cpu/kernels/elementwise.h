@@ -15,8 +15,8 @@ inline void for_each_vector(Index columns, Body body) {
 }
 
 template <class Real>
-void norm(bool subtract_mean, Real epsilon, const Real* gain, const Real* bias, Index columns, Index rows, const Real* x, Index x_stride, Real* y,
-          Index y_stride, Real* statistics, Index statistics_stride) {
+void norm(bool subtract_mean, Real epsilon, const Real* gain, const Real* bias, Index columns, Index rows,
+          const Real* x, Index x_stride, Real* y, Index y_stride, Real* statistics, Index statistics_stride) {
   const Vector<Real> zero{};
   const Real share = Real{1} / static_cast<Real>(columns);
   for (Index r = 0; r < rows; ++r, x += x_stride, y += y_stride, statistics += statistics_stride) {
@@ -45,8 +45,9 @@ void norm(bool subtract_mean, Real epsilon, const Real* gain, const Real* bias, 
 }
 
 template <class Real>
-void norm_backward(bool subtract_mean, const Real* gain, Index columns, Index rows, const Real* x, Index x_stride, const Real* statistics,
-                   Index statistics_stride, const Real* dy, Index dy_stride, Real* dx, Index dx_stride, bool accumulate, Real* dgain, Real* dbias) {
+void norm_backward(bool subtract_mean, const Real* gain, Index columns, Index rows, const Real* x, Index x_stride,
+                   const Real* statistics, Index statistics_stride, const Real* dy, Index dy_stride, Real* dx,
+                   Index dx_stride, bool accumulate, Real* dgain, Real* dbias) {
   const Vector<Real> zero{};
   const Real share = Real{1} / static_cast<Real>(columns);
   for (Index r = 0; r < rows; ++r, x += x_stride, statistics += statistics_stride, dy += dy_stride, dx += dx_stride) {
@@ -92,8 +93,8 @@ void add(Real* y, const Real* x, Index n) {
   for (Index c = 0; c < n; c += kLanes<Real>) store(y + c, load(y + c) + load(x + c));
 }
 
-// The normal density and distribution function. In float: Phi(-|x|) = phi-weighted polynomial in 1 / (1 + p|x|) (Abramowitz and
-// Stegun 7.1.26, absolute error 1.5e-7); in double: the library's erfc, lane by lane.
+// The normal density and distribution function. In float: Phi(-|x|) = phi-weighted polynomial in 1 / (1 + p|x|)
+// (Abramowitz and Stegun 7.1.26, absolute error 1.5e-7); in double: the library's erfc, lane by lane.
 inline void normal(Vector<float> x, Vector<float>& density, Vector<float>& distribution) {
   const Vector<float> zero{}, size = x < zero ? -x : x;
   const Vector<float> bell = exponential(-0.5f * size * size);  // exp(-z^2) with z = |x| / sqrt(2)
@@ -148,7 +149,8 @@ template <class Real>
 double log_sum_exp(Real* logits, Index n, bool gradient, Real weight) {
   const Vector<Real> zero{}, lowest = broadcast<Real>(static_cast<Real>(-1e30));
   Vector<Real> top = lowest;
-  for_each_vector<Real>(n, [&](Index c, Mask<Real> used) { top = larger<Real>(top, used ? load(logits + c) : lowest); });
+  for_each_vector<Real>(n,
+                        [&](Index c, Mask<Real> used) { top = larger<Real>(top, used ? load(logits + c) : lowest); });
   const Real largest = largest_lane<Real>(top);
   const Vector<Real> shift = broadcast<Real>(largest);
   Vector<Real> sum{};

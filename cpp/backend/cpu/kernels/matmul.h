@@ -1,5 +1,5 @@
-// Register-blocked matrix products. B is packed in panels of kPanelVectors vectors of columns, so that the inner loop reads
-// it contiguously; a block of rows x panel of C lives in registers. The last panel may be narrower.
+// Register-blocked matrix products. B is packed in panels of kPanelVectors vectors of columns, so that the inner loop
+// reads it contiguously; a block of rows x panel of C lives in registers. The last panel may be narrower.
 #pragma once
 
 #include "cpp/backend/cpu/kernels/simd.h"
@@ -22,10 +22,10 @@ constexpr int rows_in_registers(int vectors) {
   return rows > 8 ? 8 : rows;
 }
 
-constexpr Index kDepthBlock = 64;       // rows of B in a slice: one panel's slice stays in the first-level cache
-constexpr Index kLongestDepth = 96;     // a shorter sum is not cut
-constexpr Index kRowBlock = 96;         // rows of A that stay in cache over all panels
-constexpr Index kGradientRows = 64;     // rows summed into one visit of a weight block
+constexpr Index kDepthBlock = 64;    // rows of B in a slice: one panel's slice stays in the first-level cache
+constexpr Index kLongestDepth = 96;  // a shorter sum is not cut
+constexpr Index kRowBlock = 96;      // rows of A that stay in cache over all panels
+constexpr Index kGradientRows = 64;  // rows summed into one visit of a weight block
 
 template <class Real>
 constexpr Index kPanelWidth = kPanelVectors * kLanes<Real>;
@@ -84,13 +84,12 @@ inline void multiply_block(const BlockArgs<Real>& args) {
     }
   }
   AGPT_UNROLL
-  for (int i = 0; i < kRows; ++i)
-    AGPT_UNROLL
-    for (int j = 0; j < kVectors; ++j) {
-      Vector<Real> value = sum[i][j];
-      if (args.residual != nullptr) value += load(args.residual + i * args.residual_stride + j * kWidth);
-      store(args.c + i * args.c_stride + j * kWidth, value);
-    }
+  for (int i = 0; i < kRows; ++i) AGPT_UNROLL
+  for (int j = 0; j < kVectors; ++j) {
+    Vector<Real> value = sum[i][j];
+    if (args.residual != nullptr) value += load(args.residual + i * args.residual_stride + j * kWidth);
+    store(args.c + i * args.c_stride + j * kWidth, value);
+  }
 }
 
 template <class Real, int kVectors, int kRows>
@@ -155,13 +154,13 @@ void matmul(const MatmulArgs<Real>& m) {
 
 // w (kColumns of a, kVectors of y) += a' y over `rows` rows, the block of w in registers.
 template <class Real, int kColumns, int kVectors>
-inline void accumulate_block(const Real* a, Index a_stride, const Real* y, Index y_stride, Index rows, Real* w, Index w_stride) {
+inline void accumulate_block(const Real* a, Index a_stride, const Real* y, Index y_stride, Index rows, Real* w,
+                             Index w_stride) {
   constexpr int kWidth = kLanes<Real>;
   Vector<Real> sum[kColumns][kVectors];
   AGPT_UNROLL
-  for (int i = 0; i < kColumns; ++i)
-    AGPT_UNROLL
-    for (int j = 0; j < kVectors; ++j) sum[i][j] = load(w + i * w_stride + j * kWidth);
+  for (int i = 0; i < kColumns; ++i) AGPT_UNROLL
+  for (int j = 0; j < kVectors; ++j) sum[i][j] = load(w + i * w_stride + j * kWidth);
   for (Index r = 0; r < rows; ++r, a += a_stride, y += y_stride) {
     Vector<Real> row[kVectors];
     AGPT_UNROLL
@@ -174,13 +173,13 @@ inline void accumulate_block(const Real* a, Index a_stride, const Real* y, Index
     }
   }
   AGPT_UNROLL
-  for (int i = 0; i < kColumns; ++i)
-    AGPT_UNROLL
-    for (int j = 0; j < kVectors; ++j) store(w + i * w_stride + j * kWidth, sum[i][j]);
+  for (int i = 0; i < kColumns; ++i) AGPT_UNROLL
+  for (int j = 0; j < kVectors; ++j) store(w + i * w_stride + j * kWidth, sum[i][j]);
 }
 
 template <class Real, int kVectors, int kColumns>
-inline void accumulate_last_columns(Index columns, const Real* a, Index a_stride, const Real* y, Index y_stride, Index rows, Real* w, Index w_stride) {
+inline void accumulate_last_columns(Index columns, const Real* a, Index a_stride, const Real* y, Index y_stride,
+                                    Index rows, Real* w, Index w_stride) {
   if constexpr (kColumns > 0) {
     if (columns == kColumns)
       accumulate_block<Real, kColumns, kVectors>(a, a_stride, y, y_stride, rows, w, w_stride);
@@ -190,9 +189,11 @@ inline void accumulate_last_columns(Index columns, const Real* a, Index a_stride
 }
 
 template <class Real, int kVectors>
-inline void accumulate_panel(Index vectors, const Real* a, Index a_stride, const Real* y, Index y_stride, Index rows, Index k, Real* w, Index w_stride) {
+inline void accumulate_panel(Index vectors, const Real* a, Index a_stride, const Real* y, Index y_stride, Index rows,
+                             Index k, Real* w, Index w_stride) {
   if constexpr (kVectors > 0) {
-    if (vectors != kVectors) return accumulate_panel<Real, kVectors - 1>(vectors, a, a_stride, y, y_stride, rows, k, w, w_stride);
+    if (vectors != kVectors)
+      return accumulate_panel<Real, kVectors - 1>(vectors, a, a_stride, y, y_stride, rows, k, w, w_stride);
     constexpr int kColumns = rows_in_registers(kVectors);
     for (; k >= kColumns; k -= kColumns, a += kColumns, w += kColumns * w_stride)
       accumulate_block<Real, kColumns, kVectors>(a, a_stride, y, y_stride, rows, w, w_stride);
@@ -201,13 +202,14 @@ inline void accumulate_panel(Index vectors, const Real* a, Index a_stride, const
 }
 
 template <class Real>
-void matmul_transposed(const Real* a, Index a_stride, const Real* y, Index y_stride, Index rows, Index k, Index n, Real* w, Index w_stride) {
+void matmul_transposed(const Real* a, Index a_stride, const Real* y, Index y_stride, Index rows, Index k, Index n,
+                       Real* w, Index w_stride) {
   for (Index row = 0; row < rows; row += kGradientRows) {
     const Index used_rows = rows - row < kGradientRows ? rows - row : kGradientRows;
     for (Index column = 0; column < n; column += kPanelWidth<Real>) {
       const Index used = n - column < kPanelWidth<Real> ? n - column : kPanelWidth<Real>;
-      accumulate_panel<Real, kPanelVectors>((used + kLanes<Real> - 1) / kLanes<Real>, a + row * a_stride, a_stride, y + row * y_stride + column, y_stride,
-                                            used_rows, k, w + column, w_stride);
+      accumulate_panel<Real, kPanelVectors>((used + kLanes<Real> - 1) / kLanes<Real>, a + row * a_stride, a_stride,
+                                            y + row * y_stride + column, y_stride, used_rows, k, w + column, w_stride);
     }
   }
 }

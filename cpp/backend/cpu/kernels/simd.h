@@ -1,7 +1,7 @@
-// The only place that knows the vector width. Kernels are written with GCC/Clang vector extensions on Simd<Real>::Vector and
-// compile for any width: AGPT_VECTOR_BYTES is 64 (AVX-512), 32 (AVX2) or 16 (SSE2, NEON). Each kernels_*.cpp defines it
-// and AGPT_KERNELS_NAMESPACE, so that no inline function of one instruction set can be linked in place of another's.
-// No standard containers or algorithms here, for the same reason.
+// The only place that knows the vector width. Kernels are written with GCC/Clang vector extensions on
+// Simd<Real>::Vector and compile for any width: AGPT_VECTOR_BYTES is 64 (AVX-512), 32 (AVX2) or 16 (SSE2, NEON). Each
+// kernels_*.cpp defines it and AGPT_KERNELS_NAMESPACE, so that no inline function of one instruction set can be linked
+// in place of another's. No standard containers or algorithms here, for the same reason.
 #pragma once
 
 #include <cmath>
@@ -108,8 +108,8 @@ inline Mask<Real> lanes_below(Index count) {
   return lane_numbers<Real>() < (static_cast<typename Simd<Real>::Integer>(count) - Mask<Real>{});
 }
 
-// e^x for x <= 0 as 2^y: y = n + f with |f| <= 1/2, a degree-6 polynomial for 2^f (relative error about 1e-7), n added to the
-// exponent (as unsigned bits: the sum passes 2^31). Below 2^-126 the result is 2^-126.
+// e^x for x <= 0 as 2^y: y = n + f with |f| <= 1/2, a degree-6 polynomial for 2^f (relative error about 1e-7), n added
+// to the exponent (as unsigned bits: the sum passes 2^31). Below 2^-126 the result is 2^-126.
 inline Vector<float> exponential(Vector<float> x) {
   constexpr float kLog2E = 1.44269504f;
   x = larger<float>(x * kLog2E, broadcast<float>(-126.f));
