@@ -40,13 +40,15 @@ class RowAppender {
     batch_->end_row();
   }
 
-  void append(TrieWalk& walk, const TrieEdge& edge, int depth) {
+  /// The row's weight is multiplied by `factor`.
+  void append(TrieWalk& walk, const TrieEdge& edge, int depth, double factor) {
     begin_row(edge, depth);
     if (depth < edge.depth) {
-      batch_->add_target(index_.token(edge.text + depth), weighting_.of_mass(walk.row_mass(depth)));
+      const double weight = weighting_.intermediate * weighting_.of_mass(walk.row_mass(depth));
+      batch_->add_target(index_.token(edge.text + depth), factor * weight);
     } else {
       const std::span<const TokenCount> targets = walk.targets();
-      const double unit = weight_per_count(weighting_, edge.mass, targets, log_vocabulary_);
+      const double unit = factor * weight_per_count(weighting_, edge.mass, targets, log_vocabulary_);
       for (const TokenCount& target : targets) batch_->add_target(target.token, unit * target.count);
     }
     batch_->end_row();
@@ -67,28 +69,30 @@ class RowAppender {
 
 }  // namespace
 
-void append_trie_rows(const TrieIndex& index, Index begin, Index end, const Weighting& weighting, RowBatch& batch,
-                      Index most_mass) {
+void append_trie_rows(const RowSelection& selection, Index begin, Index end, const Weighting& weighting,
+                      RowBatch& batch, Index most_mass) {
   if (begin >= end) return;
-  TrieWalk walk(index, index.node_of_row(begin));
-  RowAppender appender(index, weighting, batch);
-  TrieEdge edge;
+  SelectionWalk walk(selection, selection.node_of_row(begin));
+  RowAppender appender(selection.index(), weighting, batch);
+  SelectedEdge edge;
   bool first = true;
   for (Index row = begin; row < end && walk.next(edge);) {
-    int depth = edge.parent_depth + 1 + static_cast<int>(first ? begin - edge.first_row : 0);
+    int depth = edge.parent_depth + 1 + static_cast<int>(first ? begin - edge.first_selected : 0);
     if (first)
       for (int ghost = 1; ghost < depth; ++ghost) appender.append_ghost(edge, ghost);
     first = false;
-    for (; depth <= edge.depth && row < end; ++depth, ++row) {
-      if (static_cast<Index>(walk.row_mass(depth)) > most_mass)
+    for (; depth <= edge.last_depth && row < end; ++depth, ++row) {
+      if (static_cast<Index>(walk.trie().row_mass(depth)) > most_mass) {
         appender.append_ghost(edge, depth);
-      else
-        appender.append(walk, edge, depth);
+      } else {
+        appender.append(walk.trie(), edge, depth, depth >= edge.tail_depth ? selection.tail_factor() : 1);
+      }
     }
   }
 }
 
-RowBatch rows_heavier_than(const TrieIndex& index, Index mass, const Weighting& weighting, std::vector<Index>& masses) {
+RowBatch rows_heavier_than(const TrieIndex& index, Index mass, int max_depth, const Weighting& weighting,
+                           std::vector<Index>& masses) {
   RowBatch batch;
   masses.clear();
   RowAppender appender(index, weighting, batch);
@@ -97,8 +101,9 @@ RowBatch rows_heavier_than(const TrieIndex& index, Index mass, const Weighting& 
     TrieWalk walk(index, node);
     walk.next(edge);
     int depth = edge.parent_depth + 1;
-    for (; depth <= edge.depth && static_cast<Index>(walk.row_mass(depth)) > mass; ++depth) {
-      appender.append(walk, edge, depth);
+    const int last_depth = std::min(edge.depth, max_depth);
+    for (; depth <= last_depth && static_cast<Index>(walk.row_mass(depth)) > mass; ++depth) {
+      appender.append(walk, edge, depth, 1);
       masses.push_back(walk.row_mass(depth));
     }
     node = depth > edge.depth ? node + 1 : index.subtree_end(node);  // below a light row all rows are light
@@ -124,16 +129,17 @@ Index mass_exceeded_by(const TrieIndex& index, Index n_rows) {
   return static_cast<Index>(heaviest.size()) > n_rows ? heaviest.front() : 0;
 }
 
-Index shallowest_cut(const TrieIndex& index, Index row, Index slack) {
-  if (row >= index.n_positions()) return index.n_positions();
+Index shallowest_cut(const RowSelection& selection, Index row, Index slack) {
+  if (row >= selection.n_rows()) return selection.n_rows();
   const Index least = std::max<Index>(0, row - slack);
-  TrieWalk walk(index, index.node_of_row(least));
-  TrieEdge edge;
+  SelectionWalk walk(selection, selection.node_of_row(least));
+  SelectedEdge edge;
   Index best = row;
   int best_depth = std::numeric_limits<int>::max();
-  while (walk.next(edge) && edge.first_row <= row) {
-    const Index candidate = std::max(least, edge.first_row);  // depth only grows along an edge
-    const int depth = edge.parent_depth + static_cast<int>(candidate - edge.first_row);
+  while (walk.next(edge) && edge.first_selected <= row) {
+    if (edge.n_selected() == 0) continue;
+    const Index candidate = std::max(least, edge.first_selected);  // depth only grows along an edge
+    const int depth = edge.parent_depth + static_cast<int>(candidate - edge.first_selected);
     if (depth > best_depth) continue;
     best = candidate;
     best_depth = depth;
@@ -141,14 +147,21 @@ Index shallowest_cut(const TrieIndex& index, Index row, Index slack) {
   return best;
 }
 
-double total_weight(const TrieIndex& index, const Weighting& weighting) {
-  if (weighting.mass == MassWeight::linear && weighting.entropy_lambda == 0) return index.total_mass();
+double total_weight(const RowSelection& selection, const Weighting& weighting) {
+  const TrieIndex& index = selection.index();
+  if (weighting.is_plain() && selection.is_everything()) return index.total_mass();
   const double log_vocabulary = std::log(static_cast<double>(index.vocabulary_size()));
   double sum = 0;
-  TrieWalk walk(index, 0);
-  for (TrieEdge edge; walk.next(edge);) {
-    for (int depth = edge.parent_depth + 1; depth < edge.depth; ++depth) sum += weighting.of_mass(walk.row_mass(depth));
-    sum += edge.mass * weight_per_count(weighting, edge.mass, walk.targets(), log_vocabulary);
+  SelectionWalk walk(selection, 0);
+  for (SelectedEdge edge; walk.next(edge);) {
+    for (int depth = edge.parent_depth + 1; depth <= edge.last_depth; ++depth) {
+      const double factor = depth >= edge.tail_depth ? selection.tail_factor() : 1;
+      if (depth < edge.depth) {
+        sum += factor * weighting.intermediate * weighting.of_mass(walk.trie().row_mass(depth));
+      } else {
+        sum += factor * edge.mass * weight_per_count(weighting, edge.mass, walk.trie().targets(), log_vocabulary);
+      }
+    }
   }
   return sum;
 }

@@ -1,4 +1,6 @@
-// How much a position counts: w = f(N) * (1 + lambda * H / ln V), N its mass, H the entropy of its target distribution.
+// How much a position counts: w = f(N) * (1 + lambda * H / ln V) * m, N its mass, H the entropy of its target
+// distribution, V the vocabulary; m is `intermediate` for the rows inside an edge, which have one target, and 1 for
+// endpoints.
 #pragma once
 
 #include <cmath>
@@ -14,6 +16,7 @@ enum class MassWeight { linear, sqrt, log, off };
 struct Weighting {
   MassWeight mass = MassWeight::linear;
   double entropy_lambda = 0;
+  double intermediate = 1;
 
   /// f(mass).
   double of_mass(double n) const {
@@ -29,6 +32,9 @@ struct Weighting {
     }
     return 1;
   }
+
+  /// Whether w = N: the weights of all corpus windows.
+  bool is_plain() const { return mass == MassWeight::linear && entropy_lambda == 0 && intermediate == 1; }
 };
 
 }  // namespace agpt

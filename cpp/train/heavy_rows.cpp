@@ -20,13 +20,13 @@ uint64_t seed_of(uint64_t seed, Index pass) { return mix_bits(seed ^ mix_bits(st
 
 }  // namespace
 
-HeavyRows::HeavyRows(const TrieIndex& index, const Weighting& weighting, Index n_steps, Index batch_rows, uint64_t seed)
+HeavyRows::HeavyRows(const TrieIndex& index, int max_depth, double mean_mass, const Weighting& weighting, Index n_steps,
+                     Index batch_rows, uint64_t seed)
     : n_steps_(n_steps), points_per_batch_(std::max<Index>(1, batch_rows / kRowsPerPoint)), seed_(seed) {
-  const double mean_mass = index.total_mass() / static_cast<double>(index.n_positions());
   mass_ = std::max(mass_exceeded_by(index, kMostHeavyRows), static_cast<Index>(kMeanRowsPerPart * mean_mass));
   distance_ = mass_ + 1;
   std::vector<Index> masses;
-  rows_ = rows_heavier_than(index, mass_, weighting, masses);
+  rows_ = rows_heavier_than(index, mass_, max_depth, weighting, masses);
   // An interval begins where its left sibling's ends, or with its parent's.
   std::vector<Index> next_child(masses.size());  // where the next child of a row begins
   for (size_t r = 0; r < masses.size(); ++r) {

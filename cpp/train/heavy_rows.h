@@ -18,8 +18,10 @@ namespace agpt {
 
 class HeavyRows {
  public:
-  /// For passes of `n_steps` steps, in batches of about `batch_rows` rows.
-  HeavyRows(const TrieIndex& index, const Weighting& weighting, Index n_steps, Index batch_rows, uint64_t seed);
+  /// For passes of `n_steps` steps whose rows have the mass `mean_mass`, in batches of about `batch_rows` rows. Rows
+  /// deeper than `max_depth` are left out.
+  HeavyRows(const TrieIndex& index, int max_depth, double mean_mass, const Weighting& weighting, Index n_steps,
+            Index batch_rows, uint64_t seed);
 
   /// Rows of a mass above this are heavy.
   Index mass() const { return mass_; }

@@ -9,6 +9,7 @@
 
 #include "cpp/corpus/token_view.h"
 #include "cpp/rows/row_batch.h"
+#include "cpp/rows/row_selection.h"
 #include "cpp/rows/weighting.h"
 
 namespace agpt {
@@ -36,7 +37,11 @@ class StepSource {
   virtual Index pass_positions() const = 0;
 };
 
-enum class StepOrder { fixed, shuffled };
+enum class StepOrder {
+  fixed,     ///< pre-order
+  shuffled,  ///< the steps of a pass in random order; for `positions`, its batches
+  mass,      ///< heaviest unit first
+};
 
 /// Which rows of a trie make one step.
 struct TrieStepConfig {
@@ -47,9 +52,9 @@ struct TrieStepConfig {
   };
   Unit unit = Unit::positions;
   int ngram = 1;
+  Index units_per_step = 1;  ///< units of a step, for `ngram`
   Index positions = 16384;
-  StepOrder order =
-      StepOrder::shuffled;  ///< shuffled: the steps of a pass in random order; for `positions`, its batches
+  StepOrder order = StepOrder::shuffled;
   uint64_t seed = 0;
   /// With `positions`: a row that weighs much more than others is in many steps of a pass, each time with an equal part
   /// of its weight. A pass is still the exact sum, but no row outweighs its step.
@@ -58,6 +63,7 @@ struct TrieStepConfig {
   /// grain of the shuffling.
   Index batch_rows = 256;
   Weighting weighting;
+  RowChoice rows;
 
   void validate() const;
 };

@@ -1,5 +1,7 @@
 // Steps over the rows of a trie.
 #include <algorithm>
+#include <mutex>
+#include <numeric>
 #include <optional>
 
 #include "cpp/base/error.h"
@@ -12,100 +14,211 @@
 namespace agpt {
 namespace {
 
+using Unit = TrieStepConfig::Unit;
+
+/// The selected rows of one pass, dealt to batches.
+struct Pass {
+  Index number;
+  RowSelection rows;
+};
+
+/// Units of a step that share batches: several small ones fill one batch, a large one has batches of its own.
+struct UnitGroup {
+  Index first_batch;
+  size_t begin, end;  // in StepUnits::units
+};
+struct StepUnits {
+  std::vector<Index> begin, end;  // selected rows of each unit
+  std::vector<UnitGroup> groups;
+  Index n_batches = 0;
+};
+
 class TrieSource final : public StepSource {
  public:
-  TrieSource(const TrieIndex& index, const TrieStepConfig& config) : index_(index), config_(config) {
-    config.validate();
+  TrieSource(const TrieIndex& index, const TrieStepConfig& config)
+      : index_(index), config_(config), pass_(std::make_shared<Pass>(Pass{0, select(0)})) {
     AGPT_REQUIRE(index.n_positions() > 0, "the index has no positions to train on");
-    if (config.unit == TrieStepConfig::Unit::ngram) find_groups();
-    batches_per_pass_ = (index.n_positions() + config.batch_rows - 1) / config.batch_rows;
-    batches_per_step_ = std::max<Index>(1, (config.positions + config.batch_rows / 2) / config.batch_rows);
-    if (config.unit == TrieStepConfig::Unit::positions && config.spread_heavy && steps_per_pass() > 1)
-      heavy_.emplace(index, config.weighting, steps_per_pass(), config.batch_rows, config.seed);
+    expected_rows_ = expected_rows();
+    AGPT_REQUIRE(expected_rows_ > 0, "no position is left to train on: choose other tails, or a greater depth");
+    if (config.unit == Unit::ngram) find_units();
+    n_steps_ = count_steps();
+    const double mean_mass = total_weight(expectation(), {}) / static_cast<double>(expected_rows_);
+    if (config.unit == Unit::positions && config.spread_heavy && n_steps_ > 1)
+      heavy_.emplace(index, config.rows.max_depth, mean_mass, config.weighting, n_steps_, config.batch_rows,
+                     config.seed);
   }
 
-  Index steps_per_pass() const override {
-    switch (config_.unit) {
-      case TrieStepConfig::Unit::whole:
-        return 1;
-      case TrieStepConfig::Unit::ngram:
-        return static_cast<Index>(group_begin_.size()) - 1;
-      case TrieStepConfig::Unit::positions:
-        break;
-    }
-    return (batches_per_pass_ + batches_per_step_ - 1) / batches_per_step_;
-  }
+  Index steps_per_pass() const override { return n_steps_; }
 
   StepWork work(Index step) const override {
-    const Index pass = step / steps_per_pass(), number = step % steps_per_pass();
-    if (config_.unit == TrieStepConfig::Unit::whole) return whole_pass();
-    if (config_.unit == TrieStepConfig::Unit::ngram) {
-      const auto group = static_cast<size_t>(permuted(number, steps_per_pass(), pass));
-      return range(group_begin_[group], group_begin_[group + 1]);
+    const Index number = step % n_steps_;
+    const std::shared_ptr<const Pass> pass = pass_of(step / n_steps_);
+    switch (config_.unit) {
+      case Unit::whole:
+        return slices(pass);
+      case Unit::ngram:
+        return unit_work(pass, number);
+      case Unit::positions:
+        break;
     }
-    const Index first = number * batches_per_step_, n_light = std::min(batches_per_step_, batches_per_pass_ - first);
-    return {n_light + (heavy_ ? heavy_->n_batches(pass, number) : 0),
-            [this, first, pass, number, n_light](Index i, RowBatch& batch) {
-              if (i < n_light)
-                build(0, index_.n_positions(), permuted(first + i, batches_per_pass_, pass), batch,
-                      heavy_ ? heavy_->mass() : kAnyMass);
-              else
-                heavy_->append(pass, number, i - n_light, batch);
-            }};
+    return positions_work(pass, number);
   }
 
-  StepWork whole_pass() const override { return range(0, index_.n_positions()); }
-  double pass_weight() const override { return total_weight(index_, config_.weighting); }
-  Index pass_positions() const override { return index_.n_positions(); }
+  StepWork whole_pass() const override { return slices(pass_of(0)); }
+  double pass_weight() const override { return total_weight(expectation(), config_.weighting); }
+  Index pass_positions() const override { return expected_rows_; }
 
  private:
-  // The rows below each path of `ngram` tokens. Shorter paths belong to the group that follows them in pre-order, so
-  // every row is in exactly one group.
-  void find_groups() {
-    group_begin_.push_back(0);
+  RowSelection select(Index pass) const {
+    return RowSelection(index_, config_.rows, mix_bits(config_.seed) + static_cast<uint64_t>(pass));
+  }
+
+  // The rows that the mean over many passes is about.
+  RowSelection expectation() const {
+    RowChoice choice = config_.rows;
+    if (choice.tails == Tails::sampled) choice.tails = Tails::full;
+    return RowSelection(index_, choice);
+  }
+
+  Index expected_rows() const {
+    if (config_.rows.tails != Tails::sampled) return pass_->rows.n_rows();
+    RowChoice core = config_.rows;
+    core.tails = Tails::none;
+    const auto n_core = static_cast<double>(RowSelection(index_, core).n_rows());
+    const auto n_full = static_cast<double>(expectation().n_rows());
+    return std::max<Index>(1, std::llround(n_core + config_.rows.tail_rate * (n_full - n_core)));
+  }
+
+  // Passes differ in the tails that they draw. One is kept: steps come in order.
+  std::shared_ptr<const Pass> pass_of(Index number) const {
+    if (config_.rows.tails != Tails::sampled) return pass_;
+    const std::lock_guard lock(mutex_);
+    if (pass_->number != number) pass_ = std::make_shared<Pass>(Pass{number, select(number)});
+    return pass_;
+  }
+
+  Index count_steps() const {
+    if (config_.unit == Unit::whole) return 1;
+    if (config_.unit == Unit::ngram) return (n_units() + config_.units_per_step - 1) / config_.units_per_step;
+    const Index n_batches = batches_in(expected_rows_);
+    const Index per_step = std::max<Index>(1, (config_.positions + config_.batch_rows / 2) / config_.batch_rows);
+    return (n_batches + per_step - 1) / per_step;
+  }
+
+  // The nodes below each path of `ngram` tokens. Shorter paths belong to the unit that follows them in pre-order (the
+  // last ones to the last unit), so every row is in exactly one unit.
+  void find_units() {
+    unit_begin_.push_back(0);
+    std::vector<double> mass = {0};
     for (Index node = 0; node < index_.n_nodes();) {
       TrieWalk walk(index_, node);
       TrieEdge edge;
       walk.next(edge);
+      mass.back() += walk.row_mass(edge.parent_depth + 1);
       if (edge.depth < config_.ngram) {
         ++node;
         continue;
       }
       node = index_.subtree_end(node);
-      group_begin_.push_back(node < index_.n_nodes() ? index_.first_row(node) : index_.n_positions());
+      unit_begin_.push_back(node);
+      mass.push_back(0);
     }
-    if (group_begin_.back() < index_.n_positions()) {
-      if (group_begin_.size() == 1) group_begin_.push_back(0);
-      group_begin_.back() = index_.n_positions();
-    }
+    if (n_units() == 0) unit_begin_.push_back(0);
+    unit_begin_.back() = index_.n_nodes();
+    if (config_.order != StepOrder::mass) return;
+    by_mass_.resize(static_cast<size_t>(n_units()));
+    std::iota(by_mass_.begin(), by_mass_.end(), size_t{0});
+    std::stable_sort(by_mass_.begin(), by_mass_.end(), [&](size_t a, size_t b) { return mass[a] > mass[b]; });
   }
+
+  Index n_units() const { return static_cast<Index>(unit_begin_.size()) - 1; }
 
   Index permuted(Index number, Index n, Index pass) const {
     if (config_.order == StepOrder::fixed) return number;
+    if (config_.order == StepOrder::mass) return static_cast<Index>(by_mass_[static_cast<size_t>(number)]);
     const uint64_t seed = mix_bits(config_.seed) ^ mix_bits(static_cast<uint64_t>(pass));
     return static_cast<Index>(Permutation(static_cast<uint64_t>(n), seed)(static_cast<uint64_t>(number)));
   }
 
-  StepWork range(Index begin, Index end) const {
-    return {(end - begin + config_.batch_rows - 1) / config_.batch_rows,
-            [this, begin, end](Index i, RowBatch& batch) { build(begin, end, i, batch, kAnyMass); }};
+  // The batches of a pass are dealt evenly to its steps.
+  StepWork positions_work(const std::shared_ptr<const Pass>& pass, Index number) const {
+    const Index n = batches_in(pass->rows.n_rows());
+    const Index first = number * n / n_steps_, n_light = (number + 1) * n / n_steps_ - first;
+    return {n_light + (heavy_ ? heavy_->n_batches(pass->number, number) : 0),
+            [this, pass, first, n, number, n_light](Index i, RowBatch& batch) {
+              if (i < n_light)
+                append_slice(pass->rows, 0, pass->rows.n_rows(), permuted(first + i, n, pass->number), batch,
+                             heavy_ ? heavy_->mass() : kAnyMass);
+              else
+                heavy_->append(pass->number, number, i - n_light, batch);
+            }};
   }
 
-  // Batch i of the rows [begin, end): cut near multiples of batch_rows, where few ghost rows are needed.
-  void build(Index begin, Index end, Index i, RowBatch& batch, Index most_mass) const {
-    append_trie_rows(index_, cut(begin, end, i), cut(begin, end, i + 1), config_.weighting, batch, most_mass);
+  StepWork unit_work(const std::shared_ptr<const Pass>& pass, Index number) const {
+    const auto units = std::make_shared<StepUnits>(units_of(*pass, number));
+    return {units->n_batches, [this, pass, units](Index i, RowBatch& batch) {
+              const auto above =
+                  std::upper_bound(units->groups.begin(), units->groups.end(), i,
+                                   [](Index b, const UnitGroup& group) { return b < group.first_batch; });
+              const UnitGroup& group = *(above - 1);
+              for (size_t u = group.begin; u < group.end; ++u)
+                append_slice(pass->rows, units->begin[u], units->end[u], i - group.first_batch, batch, kAnyMass);
+            }};
   }
 
-  Index cut(Index begin, Index end, Index i) const {
+  StepUnits units_of(const Pass& pass, Index number) const {
+    StepUnits units;
+    const Index first = number * config_.units_per_step, end = std::min(n_units(), first + config_.units_per_step);
+    Index rows_in_batch = config_.batch_rows;  // of the last group: full
+    for (Index i = first; i < end; ++i) {
+      const auto unit = static_cast<size_t>(permuted(i, n_units(), pass.number));
+      units.begin.push_back(pass.rows.rows_before(unit_begin_[unit]));
+      units.end.push_back(pass.rows.rows_before(unit_begin_[unit + 1]));
+      const Index n_rows = units.end.back() - units.begin.back();
+      if (n_rows == 0) {
+        units.begin.pop_back();
+        units.end.pop_back();
+        continue;
+      }
+      rows_in_batch += n_rows;
+      if (rows_in_batch <= config_.batch_rows) {
+        units.groups.back().end = units.end.size();
+        continue;
+      }
+      units.groups.push_back({units.n_batches, units.end.size() - 1, units.end.size()});
+      units.n_batches += batches_in(n_rows);
+      rows_in_batch = n_rows;
+    }
+    return units;
+  }
+
+  StepWork slices(const std::shared_ptr<const Pass>& pass) const {
+    return {batches_in(pass->rows.n_rows()), [this, pass](Index i, RowBatch& batch) {
+              append_slice(pass->rows, 0, pass->rows.n_rows(), i, batch, kAnyMass);
+            }};
+  }
+
+  Index batches_in(Index n_rows) const { return (n_rows + config_.batch_rows - 1) / config_.batch_rows; }
+
+  // Slice i of the rows [begin, end): cut near multiples of batch_rows, where few ghost rows are needed.
+  void append_slice(const RowSelection& rows, Index begin, Index end, Index i, RowBatch& batch, Index most_mass) const {
+    append_trie_rows(rows, cut(rows, begin, end, i), cut(rows, begin, end, i + 1), config_.weighting, batch, most_mass);
+  }
+
+  Index cut(const RowSelection& rows, Index begin, Index end, Index i) const {
     const Index row = begin + i * config_.batch_rows;
     if (i == 0 || row >= end) return std::min(row, end);
-    return std::max(begin, shallowest_cut(index_, row, config_.batch_rows / 4));
+    return std::max(begin, shallowest_cut(rows, row, config_.batch_rows / 4));
   }
 
   const TrieIndex& index_;
   const TrieStepConfig config_;
-  std::vector<Index> group_begin_;  // first row of each group, then n_positions
-  Index batches_per_pass_ = 0, batches_per_step_ = 1;
+  mutable std::mutex mutex_;
+  mutable std::shared_ptr<const Pass> pass_;
+  Index expected_rows_ = 0;
+  std::vector<Index> unit_begin_;  // first node of each unit, then n_nodes
+  std::vector<size_t> by_mass_;    // units, heaviest first
+  Index n_steps_ = 1;
   std::optional<HeavyRows> heavy_;
 };
 
@@ -113,14 +226,21 @@ class TrieSource final : public StepSource {
 
 void TrieStepConfig::validate() const {
   AGPT_REQUIRE(ngram >= 1, "a partition by n-grams needs n of at least 1");
+  AGPT_REQUIRE(units_per_step >= 1, "a step needs at least one unit");
   AGPT_REQUIRE(positions >= 1, "positions per step must be at least 1");
   AGPT_REQUIRE(batch_rows >= 1 && batch_rows <= (1 << 24),
                "batch_rows must be from 1 to 2^24, not " + std::to_string(batch_rows));
+  AGPT_REQUIRE(order != StepOrder::mass || unit == Unit::ngram,
+               "the order 'mass' sorts subtrees: choose a unit that is one, such as root-child or bigram");
   AGPT_REQUIRE(weighting.entropy_lambda >= 0 && std::isfinite(weighting.entropy_lambda),
                "entropy_lambda must be a number of at least 0");
+  AGPT_REQUIRE(weighting.intermediate >= 0 && std::isfinite(weighting.intermediate),
+               "intermediate_weight must be a number of at least 0");
+  rows.validate();
 }
 
 std::unique_ptr<StepSource> make_trie_source(const TrieIndex& index, const TrieStepConfig& config) {
+  config.validate();
   return std::make_unique<TrieSource>(index, config);
 }
 

@@ -11,6 +11,7 @@ from agpt._engine import ArgumentError
 from agpt.validation import (
     config_from_dict,
     require_at_least,
+    require_at_most,
     require_between,
     require_field_types,
     require_seed,
@@ -19,7 +20,8 @@ from agpt.validation import (
 
 Mode = Literal["trie", "window"]
 Unit = Literal["positions", "pass", "root-child", "bigram", "ngram"]
-Order = Literal["shuffled", "fixed"]
+Order = Literal["shuffled", "fixed", "mass"]
+Tails = Literal["full", "first", "whitespace", "none", "sampled"]
 MassWeight = Literal["linear", "sqrt", "log", "off"]
 Normalisation = Literal["step", "pass"]
 WindowOrder = Literal["random", "sequential", "shuffled"]
@@ -41,12 +43,26 @@ class TrainConfig:
     mode: Mode = setting("trie", "Train on the positions of the trie, or on windows of the text.")
     unit: Unit = setting("positions", "What one step on the trie covers; pass is the whole trie.")
     positions_per_step: int = setting(2048, "Positions of a step, for unit positions.")
-    ngram: int = setting(3, "Tokens that the paths of a step share, for unit ngram.")
-    order: Order = setting("shuffled", "Order of the steps of a pass over the trie.")
+    ngram: int = setting(3, "Tokens that the paths of a unit share, for unit ngram.")
+    units_per_step: int = setting(1, "Units of a step, for units root-child, bigram and ngram.")
+    order: Order = setting(
+        "shuffled", "Order of a pass over the trie; mass is the heaviest unit first."
+    )
+    tails: Tails = setting(
+        "full",
+        "What is trained of the ends of paths that occur once: all, their first rows, up to white "
+        "space, nothing, or a sample that stands for all.",
+    )
+    tail_rows: int = setting(8, "Rows of each tail, for tails first.")
+    tail_rate: float = setting(0.125, "Chance of each tail in a pass, for tails sampled.")
     mass_weight: MassWeight = setting(
         "linear", "Weight of a position as a function of its count; linear equals all windows."
     )
     entropy_lambda: float = setting(0.0, "Extra weight of positions with uncertain targets.")
+    intermediate_weight: float = setting(
+        1.0,
+        "Factor of the weights of positions inside an edge: they have one target.",
+    )
     spread_heavy: bool = setting(
         True, "Give positions that outweigh a step to many steps of a pass, in equal parts."
     )
@@ -61,6 +77,11 @@ class TrainConfig:
     )
     optimizer: Optimizer = setting("adamw", "Update rule.")
     lr: float = setting(3e-3, "Learning rate, which the schedule scales.")
+    lr_reference_steps: float | None = setting(
+        None,
+        "Steps of a pass that lr was found for: the rate is lr times these over the steps of a pass.",
+        "off",
+    )
     beta1: float = setting(0.9, "Decay of the first moment.")
     beta2: float = setting(0.99, "Decay of the second moment.")
     eps: float = setting(1e-8, "Added to the root of the second moment.")
@@ -86,14 +107,21 @@ class TrainConfig:
         """Raises ArgumentError for the first setting that does not fit."""
         require_field_types(self)
         require_seed(self.seed)
-        for name in ("positions_per_step", "windows_per_step", "batch_rows"):
+        for name in (
+            "positions_per_step",
+            "units_per_step",
+            "tail_rows",
+            "windows_per_step",
+            "batch_rows",
+        ):
             require_at_least(name, getattr(self, name), 1)
-        for name in ("stride", "threads", "entropy_lambda", "clip_norm"):
+        for name in ("stride", "threads", "entropy_lambda", "intermediate_weight", "clip_norm"):
             require_at_least(name, getattr(self, name), 0)
         for name in ("context", "steps"):
             if getattr(self, name) is not None:
                 require_at_least(name, getattr(self, name), 1)
         require_between("ngram", self.ngram, 1, LARGEST_NGRAM)
+        require_at_most("tail_rate", self.tail_rate, 1)
         require_between("min_lr_ratio", self.min_lr_ratio, 0, 1)
         if self.weight_decay and self.optimizer == "adam":
             raise ArgumentError(
@@ -101,7 +129,7 @@ class TrainConfig:
             )
         if self.steps is not None and self.epochs is not None:
             raise ArgumentError("steps and epochs are both given: choose one of the two")
-        for name in ("lr", "eps", "epochs"):
+        for name in ("lr", "lr_reference_steps", "eps", "epochs", "tail_rate"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ArgumentError(f"{name} is {value}, but must be above 0")
@@ -118,7 +146,18 @@ class TrainConfig:
             return self.steps
         return max(1, math.ceil((self.epochs or 1.0) * steps_per_pass))
 
-    def engine_options(self, total_steps: int) -> _engine.TrainerConfig:
+    def base_lr(self, steps_per_pass: int) -> float:
+        """The rate that the schedule scales: lr, or lr * lr_reference_steps / steps_per_pass.
+
+        More steps in a pass are smaller steps: keeping rate times steps constant keeps the length
+        of the path, as long as the rate is too small for the steps to disturb each other. It says
+        nothing about steps that are noisier because they cover less.
+        """
+        if self.lr_reference_steps is None:
+            return self.lr
+        return self.lr * self.lr_reference_steps / steps_per_pass
+
+    def engine_options(self, total_steps: int, steps_per_pass: int) -> _engine.TrainerConfig:
         """The settings of the optimizer and the schedule for the engine."""
         options = _engine.TrainerConfig()
         options.optimizer = "adam" if self.optimizer == "adamw" else self.optimizer
@@ -127,7 +166,8 @@ class TrainConfig:
         options.weight_decay = default_decay if self.weight_decay is None else self.weight_decay
         options.decay_vectors, options.clip_norm = self.decay_vectors, self.clip_norm
         options.schedule = "cosine" if self.schedule == "warmup-cosine" else self.schedule
-        options.learning_rate, options.min_ratio = self.lr, self.min_lr_ratio
+        options.learning_rate = self.base_lr(steps_per_pass)
+        options.min_ratio = self.min_lr_ratio
         default_warmup = math.ceil(total_steps / 20) if self.schedule == "warmup-cosine" else 0
         warmup = default_warmup if self.warmup_steps is None else self.warmup_steps
         options.warmup_steps, options.total_steps = warmup, total_steps

@@ -78,7 +78,7 @@ class Trainer:
         trainer_class = _engine.Trainer32 if model.dtype == "float32" else _engine.Trainer64
         self._engine = trainer_class(
             model.config.engine_config(),
-            self.config.engine_options(self.total_steps),
+            self.config.engine_options(self.total_steps, self.steps_per_pass),
             self._source,
             model.flat_parameters,
             backend,
@@ -270,12 +270,17 @@ def _trie_source(model: Model, data: TrieIndex | Corpus, config: TrainConfig) ->
         data,
         unit="whole" if unit == "pass" else unit,
         ngram=ngram,
+        units_per_step=config.units_per_step,
         positions=config.positions_per_step,
         order=config.order,
         seed=config.seed,
         batch_rows=config.batch_rows,
         mass_weight=config.mass_weight,
         entropy_lambda=config.entropy_lambda,
+        intermediate_weight=config.intermediate_weight,
+        tails=config.tails,
+        tail_rows=config.tail_rows,
+        tail_rate=config.tail_rate,
         spread_heavy=config.spread_heavy,
     )
 

@@ -31,6 +31,12 @@ def require_at_least(name: str, value: float, least: float) -> None:
         raise ArgumentError(f"{name} is {value}, but must be at least {least}")
 
 
+def require_at_most(name: str, value: float, most: float) -> None:
+    """Refuses numbers above `most`."""
+    if value > most:
+        raise ArgumentError(f"{name} is {value}, but must be at most {most}")
+
+
 def require_between(name: str, value: float, least: float, most: float) -> None:
     """Refuses numbers outside [least, most]."""
     if not least <= value <= most:

@@ -23,8 +23,15 @@ const agpt::Choices<agpt::TrieStepConfig::Unit, 3> kUnits = {"unit",
                                                              {{{"positions", agpt::TrieStepConfig::Unit::positions},
                                                                {"whole", agpt::TrieStepConfig::Unit::whole},
                                                                {"ngram", agpt::TrieStepConfig::Unit::ngram}}}};
-const agpt::Choices<agpt::StepOrder, 2> kOrders = {
-    "order", {{{"shuffled", agpt::StepOrder::shuffled}, {"fixed", agpt::StepOrder::fixed}}}};
+const agpt::Choices<agpt::StepOrder, 3> kOrders = {
+    "order",
+    {{{"shuffled", agpt::StepOrder::shuffled}, {"fixed", agpt::StepOrder::fixed}, {"mass", agpt::StepOrder::mass}}}};
+const agpt::Choices<agpt::Tails, 5> kTails = {"tails",
+                                              {{{"full", agpt::Tails::full},
+                                                {"first", agpt::Tails::first},
+                                                {"whitespace", agpt::Tails::whitespace},
+                                                {"none", agpt::Tails::none},
+                                                {"sampled", agpt::Tails::sampled}}}};
 const agpt::Choices<agpt::MassWeight, 4> kMassWeights = {"mass_weight",
                                                          {{{"linear", agpt::MassWeight::linear},
                                                            {"sqrt", agpt::MassWeight::sqrt},
@@ -69,17 +76,22 @@ agpt::TextView text_view(const Ids<Id>& tokens, const Ids<int64_t>& document_sta
 }
 
 std::shared_ptr<StepSource> trie_source(const agpt::TrieIndex& index, const std::string& unit, int ngram,
-                                        Index positions, const std::string& order, uint64_t seed, Index batch_rows,
-                                        const std::string& mass_weight, double entropy_lambda, bool spread_heavy) {
+                                        Index units_per_step, Index positions, const std::string& order, uint64_t seed,
+                                        Index batch_rows, const std::string& mass_weight, double entropy_lambda,
+                                        double intermediate_weight, bool spread_heavy, const std::string& tails,
+                                        int tail_rows, double tail_rate, int max_depth) {
   agpt::TrieStepConfig config;
   config.unit = kUnits.parse(unit);
   config.ngram = ngram;
+  config.units_per_step = units_per_step;
   config.positions = positions;
   config.order = kOrders.parse(order);
   config.seed = seed;
   config.batch_rows = batch_rows;
-  config.weighting = {kMassWeights.parse(mass_weight), entropy_lambda};
+  config.weighting = {kMassWeights.parse(mass_weight), entropy_lambda, intermediate_weight};
   config.spread_heavy = spread_heavy;
+  config.rows = {kTails.parse(tails), tail_rows, tail_rate, max_depth};
+  nb::gil_scoped_release release;
   return agpt::make_trie_source(index, config);
 }
 
@@ -225,8 +237,10 @@ void bind_trainer(nb::module_& m) {
       .def("pass_weight", &StepSource::pass_weight, nb::call_guard<nb::gil_scoped_release>(),
            "Sum of the weights of all positions of one pass.");
   m.def("trie_source", &trie_source, "index"_a, nb::kw_only(), "unit"_a = "positions", "ngram"_a = 1,
-        "positions"_a = 16384, "order"_a = "shuffled", "seed"_a = 0, "batch_rows"_a = 256, "mass_weight"_a = "linear",
-        "entropy_lambda"_a = 0.0, "spread_heavy"_a = false, nb::keep_alive<0, 1>(), "Steps over the rows of a trie.");
+        "units_per_step"_a = 1, "positions"_a = 16384, "order"_a = "shuffled", "seed"_a = 0, "batch_rows"_a = 256,
+        "mass_weight"_a = "linear", "entropy_lambda"_a = 0.0, "intermediate_weight"_a = 1.0, "spread_heavy"_a = false,
+        "tails"_a = "full", "tail_rows"_a = 8, "tail_rate"_a = 0.125, "max_depth"_a = agpt::kMaxDepth,
+        nb::keep_alive<0, 1>(), "Steps over the rows of a trie.");
   bind_window_source<uint8_t>(m);
   bind_window_source<uint16_t>(m);
   bind_window_source<uint32_t>(m);

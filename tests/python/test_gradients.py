@@ -1,5 +1,6 @@
 """The project's central claim: the gradient on a trie is the gradient of all its windows."""
 
+import collections
 import itertools
 import json
 import math
@@ -151,6 +152,58 @@ def test_gradient_does_not_depend_on_batches_tiles_or_threads():
             np.testing.assert_array_equal(gradient, results[0][1])
 
 
+@pytest.mark.parametrize(("tails", "tail_rows"), [("none", 0), ("first", 1), ("first", 4)])
+def test_cutting_tails_is_cutting_windows(tails, tail_rows):
+    """A window is cut behind the first `tail_rows` tokens that no other window begins with."""
+    tokens, depth = repetitive_text(5, 120), 10
+    counts = collections.Counter(
+        tuple(tokens[i : i + k])
+        for i in range(len(tokens))
+        for k in range(1, depth + 1)
+        if i + k < len(tokens)
+    )
+    windows = []
+    for i in range(len(tokens) - 1):
+        shared = sum(counts[tuple(tokens[i : i + k])] > 1 for k in range(1, depth + 1))
+        length = min(shared + tail_rows, depth)
+        if length > 0:
+            windows.append(tokens[i : i + length + 1])
+    offsets = np.cumsum([0] + [len(w) for w in windows[:-1]]).astype(np.int64)
+    flat = _engine.window_source(np.concatenate(windows), offsets, context=depth)
+    source = _engine.trie_source(
+        build(tokens, depth), tails=tails, tail_rows=max(1, tail_rows), batch_rows=23
+    )
+    assert source.pass_weight() == flat.pass_weight()
+    config = make_config(5, depth)
+    truth = gradient_of(config, flat, random_parameters(config))
+    got = gradient_of(config, source, random_parameters(config))
+    assert got[0] == pytest.approx(truth[0], rel=1e-12)
+    assert worst_error(config, got[1], truth[1]) < 1e-10
+
+
+def test_the_mean_gradient_over_draws_of_sampled_tails_is_the_exact_one():
+    index = build(repetitive_text(5, 60), 6)
+    config = make_config(5, 6, d_model=4, heads=[4], d_ff=4, n_layers=1)
+    parameters = random_parameters(config)
+    full = _engine.trie_source(index)
+    _, exact = gradient_of(config, full, parameters)
+    source = _engine.trie_source(index, unit="whole", tails="sampled", tail_rate=0.5)
+    assert source.pass_weight() == full.pass_weight()
+    start = parameters.copy()
+    trainer = make_trainer(
+        config, source, parameters, optimizer="sgd", learning_rate=1.0, normalise="pass"
+    )
+    draws = []
+    for _ in range(3000):
+        trainer.step()
+        draws.append(start - parameters)
+        parameters[:] = start
+        trainer.parameters_changed()
+    deviation = np.std(draws, axis=0) / math.sqrt(len(draws))
+    assert deviation.max() > 0
+    assert np.all(np.abs(np.mean(draws, axis=0) - exact) <= 6 * deviation + 1e-12)
+
+
 @pytest.mark.parametrize(
     "unit",
     [
@@ -158,6 +211,7 @@ def test_gradient_does_not_depend_on_batches_tiles_or_threads():
         {"unit": "ngram", "ngram": 1},
         {"unit": "ngram", "ngram": 2},
         {"unit": "ngram", "ngram": 5},
+        {"unit": "ngram", "ngram": 2, "units_per_step": 3},
         {"unit": "positions", "positions": 100},
         {"unit": "positions", "positions": 100, "spread_heavy": True},
     ],
@@ -187,8 +241,8 @@ def test_steps_of_a_pass_sum_to_the_whole(unit, order):
 
 
 @pytest.mark.parametrize("mass_weight", ["linear", "sqrt", "log", "off"])
-@pytest.mark.parametrize("entropy_lambda", [0.0, 1.5])
-def test_weights_follow_their_formula(mass_weight, entropy_lambda):
+@pytest.mark.parametrize(("entropy_lambda", "intermediate"), [(0.0, 1.0), (1.5, 1.0), (0.5, 0.25)])
+def test_weights_follow_their_formula(mass_weight, entropy_lambda, intermediate):
     tokens, depth, vocab_size = repetitive_text(4, 80), 5, 4
     config = make_config(vocab_size, depth)
     parameters = random_parameters(config)
@@ -208,9 +262,15 @@ def test_weights_follow_their_formula(mass_weight, entropy_lambda):
         entropy = -(p[p > 0] @ np.log(p[p > 0]))
         weight = formula[mass_weight](row.sum())
         weight *= 1 + entropy_lambda * entropy / math.log(vocab_size)
+        if (p > 0).sum() == 1 and (*path, p.argmax()) in counts:  # inside an edge
+            weight *= intermediate
         total += weight
         weighted_loss += weight * loss
-    options = {"mass_weight": mass_weight, "entropy_lambda": entropy_lambda}
+    options = {
+        "mass_weight": mass_weight,
+        "entropy_lambda": entropy_lambda,
+        "intermediate_weight": intermediate,
+    }
     source = _engine.trie_source(build(tokens, depth), **options)
     assert source.pass_weight() == pytest.approx(total, rel=1e-12)
     assert gradient_of(config, source, parameters)[0] == pytest.approx(

@@ -21,17 +21,24 @@ def test_the_length_of_a_run_is_steps_or_epochs_or_one_pass() -> None:
 
 
 def test_adamw_is_adam_with_weight_decay() -> None:
-    options = TrainConfig(optimizer="adamw").engine_options(10)
+    options = TrainConfig(optimizer="adamw").engine_options(10, 10)
     assert (options.optimizer, options.weight_decay) == ("adam", 0.1)
-    assert TrainConfig(optimizer="adam").engine_options(10).weight_decay == 0
-    assert TrainConfig(optimizer="sgd", weight_decay=0.3).engine_options(10).weight_decay == 0.3
+    assert TrainConfig(optimizer="adam").engine_options(10, 10).weight_decay == 0
+    assert TrainConfig(optimizer="sgd", weight_decay=0.3).engine_options(10, 10).weight_decay == 0.3
 
 
 def test_warm_up_is_a_twentieth_of_the_run_unless_given() -> None:
-    options = TrainConfig(schedule="warmup-cosine").engine_options(100)
+    options = TrainConfig(schedule="warmup-cosine").engine_options(100, 100)
     assert (options.schedule, options.warmup_steps, options.total_steps) == ("cosine", 5, 100)
-    assert TrainConfig(schedule="cosine").engine_options(100).warmup_steps == 0
-    assert TrainConfig(schedule="linear", warmup_steps=9).engine_options(100).warmup_steps == 9
+    assert TrainConfig(schedule="cosine").engine_options(100, 100).warmup_steps == 0
+    assert TrainConfig(schedule="linear", warmup_steps=9).engine_options(100, 100).warmup_steps == 9
+
+
+def test_lr_can_be_scaled_to_the_steps_of_a_pass() -> None:
+    assert TrainConfig(lr=0.3).base_lr(1000) == 0.3
+    config = TrainConfig(lr=0.3, lr_reference_steps=65)
+    assert config.base_lr(650) == pytest.approx(0.03)
+    assert config.engine_options(5, 650).learning_rate == pytest.approx(0.03)
 
 
 def test_no_threads_means_every_core_of_the_process() -> None:
@@ -45,6 +52,13 @@ def test_no_threads_means_every_core_of_the_process() -> None:
         ({"mode": "windows"}, "mode 'windows' is unknown: choose from trie, window"),
         ({"unit": "leaf"}, "choose from positions, pass, root-child, bigram, ngram"),
         ({"positions_per_step": 0}, "positions_per_step is 0, but must be at least 1"),
+        ({"tails": "half"}, "choose from full, first, whitespace, none, sampled"),
+        ({"tail_rows": 0}, "tail_rows is 0, but must be at least 1"),
+        ({"tail_rate": 0}, "tail_rate is 0.0, but must be above 0"),
+        ({"tail_rate": 1.5}, "tail_rate is 1.5, but must be at most 1"),
+        ({"units_per_step": 0}, "units_per_step is 0"),
+        ({"intermediate_weight": -1}, "intermediate_weight is -1.0"),
+        ({"lr_reference_steps": 0}, "lr_reference_steps is 0.0, but must be above 0"),
         ({"ngram": 9}, "ngram is 9, but must be from 1 to 8"),
         ({"lr": "fast"}, "lr is 'fast', but must be a number"),
         ({"lr": 0.0}, "lr is 0.0, but must be above 0"),

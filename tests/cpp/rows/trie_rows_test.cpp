@@ -73,7 +73,7 @@ TEST_CASE(
     for (Index begin = 0; begin < index.n_positions();) {
       const Index end = std::min(index.n_positions(), begin + 1 + static_cast<Index>(random.below(40)));
       RowBatch batch;
-      append_trie_rows(index, begin, end, {}, batch);
+      append_trie_rows(RowSelection(index), begin, end, {}, batch);
       CHECK(batch.n_positions == end - begin);
       CHECK(batch.n_rows() - batch.n_positions == batch.n_leading_ghosts);
       CHECK(batch.n_leading_ghosts < depth);
@@ -199,12 +199,12 @@ TEST_CASE("a batch begins where few ghost rows are needed") {
   const TrieIndex index = build(random_corpus(random, 2000, 5), 30);
   Index ghosts_at_cuts = 0, ghosts_anywhere = 0;
   for (Index row = 64; row < index.n_positions(); row += 64) {
-    const Index cut = shallowest_cut(index, row, 32);
+    const Index cut = shallowest_cut(RowSelection(index), row, 32);
     CHECK(cut <= row);
     CHECK(cut >= row - 32);
     for (const auto& [begin, sum] : {std::pair{cut, &ghosts_at_cuts}, std::pair{row, &ghosts_anywhere}}) {
       RowBatch batch;
-      append_trie_rows(index, begin, begin + 1, {}, batch);
+      append_trie_rows(RowSelection(index), begin, begin + 1, {}, batch);
       *sum += batch.n_leading_ghosts;
     }
   }
