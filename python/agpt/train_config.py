@@ -79,7 +79,7 @@ class TrainConfig:
     lr: float = setting(3e-3, "Learning rate, which the schedule scales.")
     lr_reference_steps: float | None = setting(
         None,
-        "Steps of a pass that lr was found for: the rate is lr times these over the steps of a pass.",
+        "Steps of a pass that lr was found for: lr is scaled by these over the steps of a pass.",
         "off",
     )
     beta1: float = setting(0.9, "Decay of the first moment.")
