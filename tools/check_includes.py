@@ -17,6 +17,7 @@ MAY_INCLUDE: dict[str, set[str]] = {
     "cpp/corpus": {"cpp/base"},
     "cpp/trie": {"cpp/base", "cpp/corpus"},
     "cpp/rows": {"cpp/base", "cpp/corpus", "cpp/trie"},
+    "cpp/diagnostics": {"cpp/base", "cpp/corpus", "cpp/trie"},
     "cpp/model": {"cpp/base"},
     "cpp/backend": {"cpp/base"},
     "cpp/backend/reference": {"cpp/base", "cpp/backend"},
@@ -32,7 +33,7 @@ MAY_INCLUDE: dict[str, set[str]] = {
     },
     "cpp/train": ENGINE - {"cpp/train"},
     "cuda": {"cpp/base", "cpp/backend"},
-    "python/src": ENGINE | {"cpp/backend/cpu"},
+    "python/src": ENGINE | {"cpp/backend/cpu", "cpp/diagnostics"},
 }
 FOLDERS = ("cpp", "cuda", "python/src")
 SUFFIXES = {".h", ".cpp", ".cu", ".cuh"}
