@@ -1,0 +1,55 @@
+"""What all pictures of the package share: the optional library, panels that look alike, saving."""
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+from agpt._engine import ArgumentError, Error
+from agpt.files import require_writable, write_atomically
+
+SUFFIXES = (".png", ".svg", ".pdf")
+PANEL_INCHES = (5.2, 3.8)
+DOTS_PER_INCH = 150
+
+
+def require_plotting(path: str | os.PathLike[str]) -> None:
+    """Raises now, before long work, what `save_figure` would raise later.
+
+    Error without matplotlib, ArgumentError for an unknown file ending, OSError for a place that
+    cannot be written.
+    """
+    if Path(path).suffix.lower() not in SUFFIXES:
+        raise ArgumentError(f"{path} is no name for a picture: end it with {', '.join(SUFFIXES)}")
+    require_writable(path)
+    _figure_class()
+
+
+def new_figure(titles: list[str]) -> tuple[Any, list[Any]]:
+    """A matplotlib figure and its panels side by side, one for each title."""
+    width, height = PANEL_INCHES
+    figure = _figure_class()(figsize=(width * len(titles), height), layout="constrained")
+    panels = list(figure.subplots(1, len(titles), squeeze=False)[0])
+    for panel, title in zip(panels, titles, strict=True):
+        panel.set_title(title, fontsize="medium")
+        panel.grid(alpha=0.3)
+        panel.spines[["top", "right"]].set_visible(False)
+    return figure, panels
+
+
+def save_figure(figure: Any, path: str | os.PathLike[str]) -> None:
+    """Writes the figure in the format of the file's ending, and renames it into place."""
+    content = io.BytesIO()
+    kind = Path(path).suffix.lower().lstrip(".")
+    figure.savefig(content, format=kind, dpi=DOTS_PER_INCH)
+    write_atomically(path, content.getvalue())
+
+
+def _figure_class() -> Any:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise Error(
+            "drawing needs matplotlib: install it with pip install 'agpt-engine[plot]'"
+        ) from error
+    return Figure
