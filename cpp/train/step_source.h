@@ -48,6 +48,7 @@ struct TrieStepConfig {
   enum class Unit {
     whole,      ///< the whole trie
     ngram,      ///< the rows below one path of `ngram` tokens: 1 is one root child, 2 one bigram
+    balanced,   ///< neighbouring subtrees below one root child, at most `positions` rows (cpp/trie/trie_partition.h)
     positions,  ///< about `positions` rows
   };
   Unit unit = Unit::positions;

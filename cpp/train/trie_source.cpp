@@ -9,7 +9,7 @@
 #include "cpp/rows/trie_rows.h"
 #include "cpp/train/heavy_rows.h"
 #include "cpp/train/step_source.h"
-#include "cpp/trie/trie_walk.h"
+#include "cpp/trie/trie_partition.h"
 
 namespace agpt {
 namespace {
@@ -40,7 +40,7 @@ class TrieSource final : public StepSource {
     AGPT_REQUIRE(index.n_positions() > 0, "the index has no positions to train on");
     expected_rows_ = expected_rows();
     AGPT_REQUIRE(expected_rows_ > 0, "no position is left to train on: choose other tails, or a greater depth");
-    if (config.unit == Unit::ngram) find_units();
+    if (has_units()) find_units();
     n_steps_ = count_steps();
     const double mean_mass = total_weight(expectation(), {}) / static_cast<double>(expected_rows_);
     if (config.unit == Unit::positions && config.spread_heavy && n_steps_ > 1)
@@ -57,6 +57,7 @@ class TrieSource final : public StepSource {
       case Unit::whole:
         return slices(pass);
       case Unit::ngram:
+      case Unit::balanced:
         return unit_work(pass, number);
       case Unit::positions:
         break;
@@ -99,38 +100,32 @@ class TrieSource final : public StepSource {
 
   Index count_steps() const {
     if (config_.unit == Unit::whole) return 1;
-    if (config_.unit == Unit::ngram) return (n_units() + config_.units_per_step - 1) / config_.units_per_step;
+    if (has_units()) return (n_units() + config_.units_per_step - 1) / config_.units_per_step;
     const Index n_batches = batches_in(expected_rows_);
     const Index per_step = std::max<Index>(1, (config_.positions + config_.batch_rows / 2) / config_.batch_rows);
     return (n_batches + per_step - 1) / per_step;
   }
 
-  // The nodes below each path of `ngram` tokens. Shorter paths belong to the unit that follows them in pre-order (the
-  // last ones to the last unit), so every row is in exactly one unit.
   void find_units() {
-    unit_begin_.push_back(0);
-    std::vector<double> mass = {0};
-    for (Index node = 0; node < index_.n_nodes();) {
-      TrieWalk walk(index_, node);
-      TrieEdge edge;
-      walk.next(edge);
-      mass.back() += walk.row_mass(edge.parent_depth + 1);
-      if (edge.depth < config_.ngram) {
-        ++node;
-        continue;
+    const bool is_balanced = config_.unit == Unit::balanced;
+    unit_begin_ = partition_nodes(
+        index_, {.ngram = is_balanced ? 1 : config_.ngram, .largest = is_balanced ? config_.positions : 0});
+    if (config_.order == StepOrder::mass) sort_units_by_mass();
+  }
+
+  void sort_units_by_mass() {
+    std::vector<double> mass(static_cast<size_t>(n_units()));
+    for (size_t unit = 0; unit < mass.size(); ++unit)
+      for (Index node = unit_begin_[unit]; node < unit_begin_[unit + 1];) {
+        mass[unit] += index_.row_mass(node, index_.parent_depth(node) + 1);
+        node = index_.depth(node) < config_.ngram ? node + 1 : index_.subtree_end(node);
       }
-      node = index_.subtree_end(node);
-      unit_begin_.push_back(node);
-      mass.push_back(0);
-    }
-    if (n_units() == 0) unit_begin_.push_back(0);
-    unit_begin_.back() = index_.n_nodes();
-    if (config_.order != StepOrder::mass) return;
-    by_mass_.resize(static_cast<size_t>(n_units()));
+    by_mass_.resize(mass.size());
     std::iota(by_mass_.begin(), by_mass_.end(), size_t{0});
     std::stable_sort(by_mass_.begin(), by_mass_.end(), [&](size_t a, size_t b) { return mass[a] > mass[b]; });
   }
 
+  bool has_units() const { return config_.unit == Unit::ngram || config_.unit == Unit::balanced; }
   Index n_units() const { return static_cast<Index>(unit_begin_.size()) - 1; }
 
   Index permuted(Index number, Index n, Index pass) const {

@@ -17,6 +17,9 @@ struct TrieProfile {
   std::vector<Index> nodes, edge_tokens, entries, single_target_nodes;
   // Mass of the endpoints of each depth: sum, middle value (the upper of two), largest; 0 without endpoints.
   std::vector<Index> node_mass, median_node_mass, largest_node_mass;
+  // Leaves whose edge begins at each depth with a path that occurs once: at that many tokens a context is unique. In a
+  // running text with every start, the end of the text, which nothing follows, counts as an occurrence.
+  std::vector<Index> unique_leaves;
   // Of the subtree of each root child.
   std::vector<Token> root_token;
   std::vector<Index> root_nodes, root_positions, root_mass;

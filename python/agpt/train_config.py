@@ -19,7 +19,7 @@ from agpt.validation import (
 )
 
 Mode = Literal["trie", "window"]
-Unit = Literal["positions", "pass", "root-child", "bigram", "ngram"]
+Unit = Literal["positions", "pass", "root-child", "bigram", "ngram", "balanced"]
 Order = Literal["shuffled", "fixed", "mass"]
 Tails = Literal["full", "first", "whitespace", "none", "sampled"]
 MassWeight = Literal["linear", "sqrt", "log", "off"]
@@ -42,9 +42,13 @@ class TrainConfig:
 
     mode: Mode = setting("trie", "Train on the positions of the trie, or on windows of the text.")
     unit: Unit = setting("positions", "What one step on the trie covers; pass is the whole trie.")
-    positions_per_step: int = setting(2048, "Positions of a step, for unit positions.")
+    positions_per_step: int = setting(
+        2048, "Positions of a step, for unit positions; the most of a unit, for balanced."
+    )
     ngram: int = setting(3, "Tokens that the paths of a unit share, for unit ngram.")
-    units_per_step: int = setting(1, "Units of a step, for units root-child, bigram and ngram.")
+    units_per_step: int = setting(
+        1, "Units of a step, for units root-child, bigram, ngram and balanced."
+    )
     order: Order = setting(
         "shuffled", "Order of a pass over the trie; mass is the heaviest unit first."
     )

@@ -19,10 +19,11 @@ using agpt::Index;
 using agpt::StepSource;
 using agpt::TrainerConfig;
 
-const agpt::Choices<agpt::TrieStepConfig::Unit, 3> kUnits = {"unit",
+const agpt::Choices<agpt::TrieStepConfig::Unit, 4> kUnits = {"unit",
                                                              {{{"positions", agpt::TrieStepConfig::Unit::positions},
                                                                {"whole", agpt::TrieStepConfig::Unit::whole},
-                                                               {"ngram", agpt::TrieStepConfig::Unit::ngram}}}};
+                                                               {"ngram", agpt::TrieStepConfig::Unit::ngram},
+                                                               {"balanced", agpt::TrieStepConfig::Unit::balanced}}}};
 const agpt::Choices<agpt::StepOrder, 3> kOrders = {
     "order",
     {{{"shuffled", agpt::StepOrder::shuffled}, {"fixed", agpt::StepOrder::fixed}, {"mass", agpt::StepOrder::mass}}}};

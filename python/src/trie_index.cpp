@@ -10,10 +10,10 @@
 #include <cstdio>
 
 #include "cpp/trie/index_builder.h"
-#include "cpp/trie/trie_profile.h"
 #include "cpp/trie/trie_verify.h"
 #include "python/src/arrays.h"
 #include "python/src/bindings.h"
+#include "python/src/trie_index.h"
 
 using namespace nb::literals;
 
@@ -65,34 +65,6 @@ nb::dict next_counts(const TrieIndex& index, nb::handle tokens) {
   for (const agpt::TokenCount& target : index.next_counts(tokens_of(tokens)))
     counts[nb::int_(target.token)] = target.count;
   return counts;
-}
-
-nb::dict profile(const TrieIndex& index) {
-  agpt::TrieProfile figures;
-  {
-    nb::gil_scoped_release release;
-    figures = agpt::profile_trie_index(index);
-  }
-  nb::dict result;
-  result["sharing_ratio"] = figures.sharing_ratio;
-  result["n_leaves"] = figures.n_leaves;
-  result["n_single_leaves"] = figures.n_single_leaves;
-  result["single_leaf_tokens"] = figures.single_leaf_tokens;
-  result["positions"] = array_of(std::move(figures.positions));
-  result["mass"] = array_of(std::move(figures.mass));
-  result["shared_positions"] = array_of(std::move(figures.shared_positions));
-  result["nodes"] = array_of(std::move(figures.nodes));
-  result["edge_tokens"] = array_of(std::move(figures.edge_tokens));
-  result["entries"] = array_of(std::move(figures.entries));
-  result["single_target_nodes"] = array_of(std::move(figures.single_target_nodes));
-  result["node_mass"] = array_of(std::move(figures.node_mass));
-  result["median_node_mass"] = array_of(std::move(figures.median_node_mass));
-  result["largest_node_mass"] = array_of(std::move(figures.largest_node_mass));
-  result["root_token"] = array_of(std::move(figures.root_token));
-  result["root_nodes"] = array_of(std::move(figures.root_nodes));
-  result["root_positions"] = array_of(std::move(figures.root_positions));
-  result["root_mass"] = array_of(std::move(figures.root_mass));
-  return result;
 }
 
 void bind_options(nb::class_<TrieIndex>& index) {
@@ -166,8 +138,6 @@ void bind_trie_index(nb::module_& m) {
           [](const TrieIndex& self, nb::handle tokens) { return self.longest_match(tokens_of(tokens)); }, "tokens"_a,
           nb::sig("def longest_match(self, tokens: numpy.typing.ArrayLike) -> int"),
           "How many of the first tokens form a path of the trie.")
-      .def("profile", &profile, nb::sig("def profile(self) -> dict[str, typing.Any]"),
-           "Figures by depth (element k - 1 is depth k), by root child, and of the whole.")
       .def("verify", &agpt::verify_trie_index, nb::call_guard<nb::gil_scoped_release>(),
            "The violations of the index's invariants, one sentence each; empty if it is good.")
       .def("__repr__", [](const TrieIndex& self) {
@@ -177,4 +147,5 @@ void bind_trie_index(nb::module_& m) {
       });
   bind_options(index);
   bind_text(index);
+  bind_trie_profile(index);
 }

@@ -211,6 +211,7 @@ def test_the_mean_gradient_over_draws_of_sampled_tails_is_the_exact_one():
         {"unit": "ngram", "ngram": 1},
         {"unit": "ngram", "ngram": 2},
         {"unit": "ngram", "ngram": 5},
+        {"unit": "balanced", "positions": 37},
         {"unit": "ngram", "ngram": 2, "units_per_step": 3},
         {"unit": "positions", "positions": 100},
         {"unit": "positions", "positions": 100, "spread_heavy": True},

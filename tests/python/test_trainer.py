@@ -39,7 +39,7 @@ def test_iterating_makes_the_configured_steps(
     assert list(trainer) == []
 
 
-@pytest.mark.parametrize("unit", ["positions", "pass", "root-child", "bigram", "ngram"])
+@pytest.mark.parametrize("unit", ["positions", "pass", "root-child", "bigram", "ngram", "balanced"])
 def test_every_unit_goes_through_all_positions_in_a_pass(
     make_model: Callable[..., Model], index: TrieIndex, unit: Any
 ) -> None:

@@ -1,7 +1,6 @@
 """The index from Python: figures of known texts, queries against a dictionary, files, refusals."""
 
 import json
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 from agpt import ArgumentError, Corpus, FormatError, TrieIndex
 from hypothesis import given
 from hypothesis import strategies as st
+from support import data_file
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = json.loads((ROOT / "tests/golden/tinyshakespeare_trie.json").read_text())
@@ -18,14 +18,6 @@ GOLDEN = json.loads((ROOT / "tests/golden/tinyshakespeare_trie.json").read_text(
 FIGURES = ("depth", "n_nodes", "n_positions", "n_entries", "n_starts", "total_mass", "n_tokens")
 OPTIONS = ("starts", "corpus_end", "reverse", "val_fraction", "split_seed", "prune_min_mass")
 SAVED_ATTRIBUTES = (*FIGURES, *OPTIONS, "prune_min_depth", "vocab_size", "documents", "hash")
-
-
-def data_file(name: str) -> Path:
-    """A public data set where it is at hand; the test is skipped where it is not."""
-    folder = Path(os.environ.get("AGPT_TEST_DATA", ROOT.parent / "shared/data"))
-    if not (folder / name).is_file():
-        pytest.skip(f"{name} is not in {folder}: set AGPT_TEST_DATA to a folder that has it")
-    return folder / name
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +91,34 @@ def test_subtrees_of_tinyshakespeare_by_first_character(shakespeare: Corpus, dep
     occurrences = np.array(column("roots", "occurrences"))
     occurrences[shakespeare.tokens[-1]] -= 1  # the last character is followed by nothing
     assert profile["root_mass"].tolist() == occurrences.tolist()
+
+
+@pytest.mark.parametrize("depth", [8, 16, 32])
+def test_positions_that_occur_more_than_once(shakespeare: Corpus, depth: int) -> None:
+    profile = TrieIndex.build(shakespeare, depth, corpus_end="reference").profile()
+    assert profile["shared_positions"].sum() == GOLDEN["shared_positions"][str(depth)]
+
+
+def test_contexts_of_tinyshakespeare_are_unique_at_the_published_depths(
+    shakespeare: Corpus,
+) -> None:
+    leaves = TrieIndex.build(shakespeare, 32, corpus_end="reference").profile()["unique_leaves"]
+    assert leaves.tolist() == GOLDEN["unique_leaves"]
+
+
+@given(st.text("ab", min_size=2, max_size=60), st.integers(1, 9))
+def test_a_leaf_is_unique_where_its_path_first_occurs_once(text: str, depth: int) -> None:
+    """Brute force: the shortest prefix of each path of full length that the text has once."""
+    index = TrieIndex.build(Corpus.from_text(text), depth, threads=1)
+    shortest = set()
+    for start in range(len(text) - 1):
+        for length in range(1, min(depth, len(text) - 1 - start) + 1):
+            path = text[start : start + length]
+            if sum(text.startswith(path, i) for i in range(len(text))) == 1:
+                shortest.add(path)
+                break
+    expected = [sum(len(path) == k for path in shortest) for k in range(1, depth + 1)]
+    assert index.profile()["unique_leaves"].tolist() == expected
 
 
 @pytest.mark.parametrize(("depth", "nodes", "positions"), GOLDEN["pruned"])

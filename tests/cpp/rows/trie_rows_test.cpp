@@ -91,13 +91,14 @@ TEST_CASE("the steps of a pass give every context once, whatever the unit, the o
     const int depth = 1 + static_cast<int>(random.below(10));
     const TrieIndex index = build(corpus, depth);
     const std::map<Path, Targets> expected = all_contexts(corpus, depth);
-    for (const auto unit : {TrieStepConfig::Unit::whole, TrieStepConfig::Unit::ngram, TrieStepConfig::Unit::positions})
+    for (const auto unit : {TrieStepConfig::Unit::whole, TrieStepConfig::Unit::ngram, TrieStepConfig::Unit::balanced,
+                            TrieStepConfig::Unit::positions})
       for (const StepOrder order : {StepOrder::fixed, StepOrder::shuffled}) {
         TrieStepConfig config;
         config.unit = unit;
         config.order = order;
         config.ngram = 1 + static_cast<int>(random.below(static_cast<uint64_t>(depth) + 1));
-        config.positions = 1 + static_cast<Index>(random.below(100));
+        config.positions = depth + static_cast<Index>(random.below(100));
         config.batch_rows = 1 + static_cast<Index>(random.below(50));
         const auto source = make_trie_source(index, config);
         CHECK(source->pass_positions() == index.n_positions());

@@ -16,6 +16,7 @@
 #include "cpp/trie/trie_verify.h"
 #include "cpp/trie/trie_walk.h"
 #include "tests/cpp/trie/brute_force_trie.h"
+#include "tests/cpp/trie/random_corpora.h"
 
 namespace agpt {
 namespace {
@@ -24,12 +25,6 @@ using Path = BruteForceTrie::Path;
 
 std::string temporary_path(const std::string& name) {
   return (std::filesystem::temp_directory_path() / ("agpt_" + std::to_string(::getpid()) + "_" + name)).string();
-}
-
-std::vector<Token> to_vector(TokenView tokens) {
-  std::vector<Token> copy;
-  for (Index i = 0; i < tokens.size(); ++i) copy.push_back(tokens[i]);
-  return copy;
 }
 
 std::vector<TokenCount> to_vector(std::span<const TokenCount> targets) { return {targets.begin(), targets.end()}; }
@@ -138,71 +133,21 @@ void check_index(const Corpus& corpus, const IndexOptions& options, Random& rand
   CHECK(verify_trie_index(index) == std::vector<std::string>{});
 }
 
-// Random tokens, now and then repetitive, on an alphabet whose ids take 1, 2 or 4 bytes.
-std::vector<Token> random_tokens(Index n, Token alphabet, Random& random) {
-  const Token scale = std::array<Token, 4>{1, 1, 300, 70000}[random.below(4)];
-  std::vector<Token> tokens(static_cast<size_t>(n));
-  for (Token& token : tokens) token = static_cast<Token>(random.below(alphabet)) * scale;
-  if (n > 0 && random.below(4) == 0) {
-    const size_t period = 1 + random.below(7);
-    for (size_t i = period; i < tokens.size(); ++i) tokens[i] = tokens[i - period];
-    if (random.below(2) == 0) tokens[random.below(tokens.size())] = alphabet / 2 * scale;
-  }
-  return tokens;
-}
-
-IndexOptions random_options(Random& random, bool documents) {
-  IndexOptions options;
-  options.depth = 1 + static_cast<int>(random.below(random.below(4) == 0 ? 40 : 8));
-  options.reverse = random.below(4) == 0;
-  if (random.below(3) == 0) {
-    options.prune_min_mass = 1 + static_cast<Index>(random.below(4));
-    options.prune_min_depth = 1 + static_cast<int>(random.below(4));
-  }
-  if (random.below(3) == 0) options.val_fraction = 0.3 * random.uniform();
-  if (documents) {
-    options.starts.rule = random.below(3) == 0 ? Starts::Rule::every : Starts::Rule::documents;
-    return options;
-  }
-  if (random.below(2) == 0) options.corpus_end = CorpusEnd::reference;
-  switch (random.below(4)) {
-    case 0:
-      options.starts.rule = Starts::Rule::stride;
-      options.starts.stride = 1 + static_cast<Index>(random.below(7));
-      break;
-    case 1:
-      options.starts.rule = Starts::Rule::max;
-      options.starts.count = 1 + static_cast<Index>(random.below(40));
-      options.starts.offset = static_cast<Index>(random.below(50));
-      break;
-    default:
-      break;
-  }
-  return options;
-}
-
 TEST_CASE("every field of every node agrees with a dictionary of all paths, for random texts and options") {
   Random random(1);
   for (int trial = 0; trial < 3000; ++trial) {
-    const Token alphabet = std::array<Token, 4>{1, 2, 5, 256}[random.below(4)];
-    const Index n = 3 + static_cast<Index>(random.below(trial % 10 == 0 ? 198 : 40));
     CAPTURE(trial);
-    const std::vector<Token> tokens = random_tokens(n, alphabet, random);
-    check_index(Corpus::from_tokens<Token>(tokens, {}), random_options(random, false), random);
+    const Corpus corpus = random_text(random, trial % 10 == 0 ? 200 : 42);
+    check_index(corpus, random_options(random, false), random);
   }
 }
 
 TEST_CASE("every field of every node agrees with a dictionary of all paths, for random documents") {
   Random random(2);
   for (int trial = 0; trial < 1500; ++trial) {
-    std::vector<std::vector<Token>> documents(2 + random.below(12));
-    const Token alphabet = std::array<Token, 4>{1, 2, 5, 256}[random.below(4)];
-    for (auto& document : documents) {
-      document.resize(random.below(random.below(5) == 0 ? 30 : 5));
-      for (Token& token : document) token = static_cast<Token>(random.below(alphabet));
-    }
     CAPTURE(trial);
-    check_index(Corpus::from_token_documents(documents, {}), random_options(random, true), random);
+    const Corpus corpus = random_documents(random);
+    check_index(corpus, random_options(random, true), random);
   }
 }
 

@@ -1,0 +1,7 @@
+// The parts of the binding of TrieIndex that have a file of their own.
+#pragma once
+
+#include "cpp/trie/trie_index.h"
+#include "python/src/bindings.h"
+
+void bind_trie_profile(nb::class_<agpt::TrieIndex>& index);
