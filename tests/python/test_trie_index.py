@@ -107,17 +107,24 @@ def test_contexts_of_tinyshakespeare_are_unique_at_the_published_depths(
 
 
 @given(st.text("ab", min_size=2, max_size=60), st.integers(1, 9))
-def test_a_leaf_is_unique_where_its_path_first_occurs_once(text: str, depth: int) -> None:
-    """Brute force: the shortest prefix of each path of full length that the text has once."""
+def test_leaves_are_unique_where_the_token_behind_their_last_branch_is(
+    text: str, depth: int
+) -> None:
     index = TrieIndex.build(Corpus.from_text(text), depth, threads=1)
-    shortest = set()
+
+    def followers(path: str) -> set[str]:
+        ends = [i + len(path) for i in range(len(text)) if text.startswith(path, i)]
+        return {text[end] for end in ends if end < len(text)}
+
+    unique = set()
     for start in range(len(text) - 1):
-        for length in range(1, min(depth, len(text) - 1 - start) + 1):
-            path = text[start : start + length]
-            if sum(text.startswith(path, i) for i in range(len(text))) == 1:
-                shortest.add(path)
-                break
-    expected = [sum(len(path) == k for path in shortest) for k in range(1, depth + 1)]
+        branch = depth - 1
+        while branch > 0 and len(followers(text[start : start + branch])) < 2:
+            branch -= 1
+        path = text[start : start + branch + 1]
+        if start + len(path) < len(text) and text.find(path) == text.rfind(path):
+            unique.add(path)
+    expected = [sum(len(path) == k for path in unique) for k in range(1, depth + 1)]
     assert index.profile()["unique_leaves"].tolist() == expected
 
 
