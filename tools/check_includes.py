@@ -16,6 +16,7 @@ MAY_INCLUDE: dict[str, set[str]] = {
     "cpp/base": set(),
     "cpp/corpus": {"cpp/base"},
     "cpp/trie": {"cpp/base", "cpp/corpus"},
+    "cpp/interchange": {"cpp/base", "cpp/corpus", "cpp/trie"},
     "cpp/rows": {"cpp/base", "cpp/corpus", "cpp/trie"},
     "cpp/diagnostics": {"cpp/base", "cpp/corpus", "cpp/trie"},
     "cpp/model": {"cpp/base"},
@@ -33,7 +34,7 @@ MAY_INCLUDE: dict[str, set[str]] = {
     },
     "cpp/train": ENGINE - {"cpp/train"},
     "cuda": {"cpp/base", "cpp/backend"},
-    "python/src": ENGINE | {"cpp/backend/cpu", "cpp/diagnostics"},
+    "python/src": ENGINE | {"cpp/backend/cpu", "cpp/diagnostics", "cpp/interchange"},
 }
 FOLDERS = ("cpp", "cuda", "python/src")
 SUFFIXES = {".h", ".cpp", ".cu", ".cuh"}

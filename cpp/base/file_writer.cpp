@@ -12,7 +12,8 @@
 
 namespace agpt {
 
-FileWriter::FileWriter(const std::string& path) : path_(path), temporary_path_(path + ".tmp") {
+FileWriter::FileWriter(const std::string& path, Flush flush)
+    : path_(path), temporary_path_(path + ".tmp"), flush_(flush) {
   descriptor_ = ::open(temporary_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail();
 }
@@ -41,7 +42,7 @@ void FileWriter::write_at(size_t offset, std::span<const std::byte> bytes) {
 }
 
 void FileWriter::commit() {
-  if (::fsync(descriptor_) != 0) fail();
+  if (flush_ == Flush::on_commit && ::fsync(descriptor_) != 0) fail();
   if (std::rename(temporary_path_.c_str(), path_.c_str()) != 0) fail();
   ::close(descriptor_);
   descriptor_ = -1;

@@ -10,8 +10,11 @@ namespace agpt {
 
 class FileWriter {
  public:
+  /// Who waits until the bytes are on disk: commit(), or a caller that writes many files and waits once.
+  enum class Flush { on_commit, left_to_caller };
+
   /// Creates `path`.tmp. Throws FormatError if that fails; so do the other functions.
-  explicit FileWriter(const std::string& path);
+  explicit FileWriter(const std::string& path, Flush flush = Flush::on_commit);
   /// Removes the temporary file unless commit() succeeded.
   ~FileWriter();
   FileWriter(const FileWriter&) = delete;
@@ -21,13 +24,14 @@ class FileWriter {
   void write(std::span<const std::byte> bytes);
   /// Replaces bytes that were written before.
   void write_at(size_t offset, std::span<const std::byte> bytes);
-  /// Waits until the bytes are on disk and gives the file its name.
+  /// Waits until the bytes are on disk, if that is its job, and gives the file its name.
   void commit();
 
  private:
   [[noreturn]] void fail() const;
 
   std::string path_, temporary_path_;
+  Flush flush_;
   int descriptor_ = -1;
   size_t size_ = 0;
 };

@@ -100,6 +100,11 @@ Index TrieIndex::node_of_row(Index row) const {
   }
 }
 
+Index TrieIndex::heavy_leaf_number(Index node) const {
+  const Range heavy = equal_range(columns_.heavy_leaf, leaf_rank(node));
+  return heavy.begin < heavy.end ? static_cast<Index>(heavy.begin) : -1;
+}
+
 uint32_t TrieIndex::mass(Index node) const {
   const Index leaf = leaf_rank(node);
   if (!is_leaf(node)) return columns_.mass[node - leaf];

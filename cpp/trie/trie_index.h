@@ -79,6 +79,8 @@ class TrieIndex {
   bool is_leaf(Index node) const { return block(node).leaf_bits >> (node % 64) & 1; }
   int parent_depth(Index node) const { return columns_.parent_depth[static_cast<size_t>(node)]; }
   int depth(Index node) const;
+  /// The number of a leaf in the column heavy_leaf; -1 if it is not there.
+  Index heavy_leaf_number(Index node) const;
   /// Where the path of the node begins in tokens().
   Index text(Index node) const { return columns_.leaf_start[static_cast<size_t>(leaf_rank(node))]; }
   /// How many starts run through the endpoint and are followed by something.

@@ -15,6 +15,7 @@ VERBS = (
     "generate",
     "trie-profile",
     "radix-verify",
+    "export",
     "info",
 )
 
