@@ -8,6 +8,7 @@
 #include "cpp/base/random.h"
 #include "cpp/rows/trie_rows.h"
 #include "cpp/train/heavy_rows.h"
+#include "cpp/train/range_batches.h"
 #include "cpp/train/step_source.h"
 #include "cpp/trie/trie_partition.h"
 
@@ -16,27 +17,22 @@ namespace {
 
 using Unit = TrieStepConfig::Unit;
 
-/// The selected rows of one pass, dealt to batches.
+/// The selected rows of one pass in batches.
 struct Pass {
-  Index number;
-  RowSelection rows;
-};
+  Pass(Index pass, RowSelection selection, Index batch_rows)
+      : number(pass), rows(std::move(selection)), batches({{&rows, 0, rows.n_rows()}}, batch_rows) {}
+  Pass(const Pass&) = delete;  // the batches point to the rows
+  Pass& operator=(const Pass&) = delete;
 
-/// Units of a step that share batches: several small ones fill one batch, a large one has batches of its own.
-struct UnitGroup {
-  Index first_batch;
-  size_t begin, end;  // in StepUnits::units
-};
-struct StepUnits {
-  std::vector<Index> begin, end;  // selected rows of each unit
-  std::vector<UnitGroup> groups;
-  Index n_batches = 0;
+  const Index number;
+  const RowSelection rows;
+  const RangeBatches batches;
 };
 
 class TrieSource final : public StepSource {
  public:
   TrieSource(const TrieIndex& index, const TrieStepConfig& config)
-      : index_(index), config_(config), pass_(std::make_shared<Pass>(Pass{0, select(0)})) {
+      : index_(index), config_(config), pass_(make_pass(0)) {
     AGPT_REQUIRE(index.n_positions() > 0, "the index has no positions to train on");
     expected_rows_ = expected_rows();
     AGPT_REQUIRE(expected_rows_ > 0, "no position is left to train on: choose other tails, or a greater depth");
@@ -55,7 +51,7 @@ class TrieSource final : public StepSource {
     const std::shared_ptr<const Pass> pass = pass_of(step / n_steps_);
     switch (config_.unit) {
       case Unit::whole:
-        return slices(pass);
+        return whole(pass);
       case Unit::ngram:
       case Unit::balanced:
         return unit_work(pass, number);
@@ -65,13 +61,14 @@ class TrieSource final : public StepSource {
     return positions_work(pass, number);
   }
 
-  StepWork whole_pass() const override { return slices(pass_of(0)); }
+  StepWork whole_pass() const override { return whole(pass_of(0)); }
   double pass_weight() const override { return total_weight(expectation(), config_.weighting); }
   Index pass_positions() const override { return expected_rows_; }
 
  private:
-  RowSelection select(Index pass) const {
-    return RowSelection(index_, config_.rows, mix_bits(config_.seed) + static_cast<uint64_t>(pass));
+  std::shared_ptr<const Pass> make_pass(Index number) const {
+    const uint64_t draw = mix_bits(config_.seed) + static_cast<uint64_t>(number);
+    return std::make_shared<Pass>(number, RowSelection(index_, config_.rows, draw), config_.batch_rows);
   }
 
   // The rows that the mean over many passes is about.
@@ -94,14 +91,14 @@ class TrieSource final : public StepSource {
   std::shared_ptr<const Pass> pass_of(Index number) const {
     if (config_.rows.tails != Tails::sampled) return pass_;
     const std::lock_guard lock(mutex_);
-    if (pass_->number != number) pass_ = std::make_shared<Pass>(Pass{number, select(number)});
+    if (pass_->number != number) pass_ = make_pass(number);
     return pass_;
   }
 
   Index count_steps() const {
     if (config_.unit == Unit::whole) return 1;
     if (has_units()) return (n_units() + config_.units_per_step - 1) / config_.units_per_step;
-    const Index n_batches = batches_in(expected_rows_);
+    const Index n_batches = (expected_rows_ + config_.batch_rows - 1) / config_.batch_rows;
     const Index per_step = std::max<Index>(1, (config_.positions + config_.batch_rows / 2) / config_.batch_rows);
     return (n_batches + per_step - 1) / per_step;
   }
@@ -137,73 +134,37 @@ class TrieSource final : public StepSource {
 
   // The batches of a pass are dealt evenly to its steps.
   StepWork positions_work(const std::shared_ptr<const Pass>& pass, Index number) const {
-    const Index n = batches_in(pass->rows.n_rows());
+    const Index n = pass->batches.size();
     const Index first = number * n / n_steps_, n_light = (number + 1) * n / n_steps_ - first;
     return {n_light + (heavy_ ? heavy_->n_batches(pass->number, number) : 0),
             [this, pass, first, n, number, n_light](Index i, RowBatch& batch) {
               if (i < n_light)
-                append_slice(pass->rows, 0, pass->rows.n_rows(), permuted(first + i, n, pass->number), batch,
-                             heavy_ ? heavy_->mass() : kAnyMass);
+                append(pass->batches, permuted(first + i, n, pass->number), batch, heavy_ ? heavy_->mass() : kAnyMass);
               else
                 heavy_->append(pass->number, number, i - n_light, batch);
             }};
   }
 
   StepWork unit_work(const std::shared_ptr<const Pass>& pass, Index number) const {
-    const auto units = std::make_shared<StepUnits>(units_of(*pass, number));
-    return {units->n_batches, [this, pass, units](Index i, RowBatch& batch) {
-              const auto above =
-                  std::upper_bound(units->groups.begin(), units->groups.end(), i,
-                                   [](Index b, const UnitGroup& group) { return b < group.first_batch; });
-              const UnitGroup& group = *(above - 1);
-              for (size_t u = group.begin; u < group.end; ++u)
-                append_slice(pass->rows, units->begin[u], units->end[u], i - group.first_batch, batch, kAnyMass);
-            }};
-  }
-
-  StepUnits units_of(const Pass& pass, Index number) const {
-    StepUnits units;
     const Index first = number * config_.units_per_step, end = std::min(n_units(), first + config_.units_per_step);
-    Index rows_in_batch = config_.batch_rows;  // of the last group: full
+    std::vector<RowRange> units;
     for (Index i = first; i < end; ++i) {
-      const auto unit = static_cast<size_t>(permuted(i, n_units(), pass.number));
-      units.begin.push_back(pass.rows.rows_before(unit_begin_[unit]));
-      units.end.push_back(pass.rows.rows_before(unit_begin_[unit + 1]));
-      const Index n_rows = units.end.back() - units.begin.back();
-      if (n_rows == 0) {
-        units.begin.pop_back();
-        units.end.pop_back();
-        continue;
-      }
-      rows_in_batch += n_rows;
-      if (rows_in_batch <= config_.batch_rows) {
-        units.groups.back().end = units.end.size();
-        continue;
-      }
-      units.groups.push_back({units.n_batches, units.end.size() - 1, units.end.size()});
-      units.n_batches += batches_in(n_rows);
-      rows_in_batch = n_rows;
+      const auto unit = static_cast<size_t>(permuted(i, n_units(), pass->number));
+      units.push_back(
+          {&pass->rows, pass->rows.rows_before(unit_begin_[unit]), pass->rows.rows_before(unit_begin_[unit + 1])});
     }
-    return units;
+    const auto batches = std::make_shared<RangeBatches>(std::move(units), config_.batch_rows);
+    return {batches->size(), [this, pass, batches](Index i, RowBatch& batch) { append(*batches, i, batch, kAnyMass); }};
   }
 
-  StepWork slices(const std::shared_ptr<const Pass>& pass) const {
-    return {batches_in(pass->rows.n_rows()), [this, pass](Index i, RowBatch& batch) {
-              append_slice(pass->rows, 0, pass->rows.n_rows(), i, batch, kAnyMass);
-            }};
+  StepWork whole(const std::shared_ptr<const Pass>& pass) const {
+    return {pass->batches.size(),
+            [this, pass](Index i, RowBatch& batch) { append(pass->batches, i, batch, kAnyMass); }};
   }
 
-  Index batches_in(Index n_rows) const { return (n_rows + config_.batch_rows - 1) / config_.batch_rows; }
-
-  // Slice i of the rows [begin, end): cut near multiples of batch_rows, where few ghost rows are needed.
-  void append_slice(const RowSelection& rows, Index begin, Index end, Index i, RowBatch& batch, Index most_mass) const {
-    append_trie_rows(rows, cut(rows, begin, end, i), cut(rows, begin, end, i + 1), config_.weighting, batch, most_mass);
-  }
-
-  Index cut(const RowSelection& rows, Index begin, Index end, Index i) const {
-    const Index row = begin + i * config_.batch_rows;
-    if (i == 0 || row >= end) return std::min(row, end);
-    return std::max(begin, shallowest_cut(rows, row, config_.batch_rows / 4));
+  void append(const RangeBatches& batches, Index i, RowBatch& batch, Index most_mass) const {
+    for (const RangeBatches::Slice& slice : batches.batch(i))
+      append_trie_rows(*slice.range.rows, slice.range.begin, slice.range.end, config_.weighting, batch, most_mass);
   }
 
   const TrieIndex& index_;
