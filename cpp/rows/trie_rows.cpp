@@ -67,10 +67,14 @@ class RowAppender {
   std::vector<int32_t> row_at_depth_;
 };
 
+double row_factor(const RowSelection& selection, const SelectedEdge& edge, int depth, const RowFactors* factors) {
+  return (depth >= edge.tail_depth ? selection.tail_factor() : 1) * (factors ? factors->of_row(depth) : 1);
+}
+
 }  // namespace
 
 void append_trie_rows(const RowSelection& selection, Index begin, Index end, const Weighting& weighting,
-                      RowBatch& batch, Index most_mass) {
+                      RowBatch& batch, Index most_mass, RowFactors* factors) {
   if (begin >= end) return;
   SelectionWalk walk(selection, selection.node_of_row(begin));
   RowAppender appender(selection.index(), weighting, batch);
@@ -81,13 +85,27 @@ void append_trie_rows(const RowSelection& selection, Index begin, Index end, con
     if (first)
       for (int ghost = 1; ghost < depth; ++ghost) appender.append_ghost(edge, ghost);
     first = false;
+    if (factors) factors->enter(edge);
     for (; depth <= edge.last_depth && row < end; ++depth, ++row) {
       if (static_cast<Index>(walk.trie().row_mass(depth)) > most_mass) {
         appender.append_ghost(edge, depth);
       } else {
-        appender.append(walk.trie(), edge, depth, depth >= edge.tail_depth ? selection.tail_factor() : 1);
+        appender.append(walk.trie(), edge, depth, row_factor(selection, edge, depth, factors));
       }
     }
+  }
+}
+
+void append_path_rows(const TrieIndex& index, std::span<const Index> nodes, const Weighting& weighting, RowBatch& batch,
+                      RowFactors* factors) {
+  RowAppender appender(index, weighting, batch);
+  TrieEdge edge;
+  for (const Index node : nodes) {
+    TrieWalk walk(index, node);
+    walk.next(edge);
+    if (factors) factors->enter(edge);
+    for (int depth = edge.parent_depth + 1; depth <= edge.depth; ++depth)
+      appender.append(walk, edge, depth, factors ? factors->of_row(depth) : 1);
   }
 }
 
@@ -147,15 +165,16 @@ Index shallowest_cut(const RowSelection& selection, Index row, Index slack) {
   return best;
 }
 
-double total_weight(const RowSelection& selection, const Weighting& weighting) {
+double total_weight(const RowSelection& selection, const Weighting& weighting, RowFactors* factors) {
   const TrieIndex& index = selection.index();
-  if (weighting.is_plain() && selection.is_everything()) return index.total_mass();
+  if (weighting.is_plain() && selection.is_everything() && !factors) return index.total_mass();
   const double log_vocabulary = std::log(static_cast<double>(index.vocabulary_size()));
   double sum = 0;
   SelectionWalk walk(selection, 0);
   for (SelectedEdge edge; walk.next(edge);) {
+    if (factors) factors->enter(edge);
     for (int depth = edge.parent_depth + 1; depth <= edge.last_depth; ++depth) {
-      const double factor = depth >= edge.tail_depth ? selection.tail_factor() : 1;
+      const double factor = row_factor(selection, edge, depth, factors);
       if (depth < edge.depth) {
         sum += factor * weighting.intermediate * weighting.of_mass(walk.trie().row_mass(depth));
       } else {

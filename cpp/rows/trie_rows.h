@@ -2,6 +2,9 @@
 // attend to are the ancestors of its first row, and they are prepended as ghost rows (at most depth - 1 of them).
 #pragma once
 
+#include <span>
+#include <vector>
+
 #include "cpp/rows/row_batch.h"
 #include "cpp/rows/row_selection.h"
 #include "cpp/rows/weighting.h"
@@ -11,10 +14,25 @@ namespace agpt {
 /// More than the mass of any row.
 constexpr Index kAnyMass = Index{1} << 62;
 
-/// Appends the ghost rows of `begin` and the selected rows [begin, end) to the batch. Rows whose mass is above `most_mass`
-/// become ghost rows too.
+/// Factors of the weights of rows, asked for along a walk in pre-order.
+class RowFactors {
+ public:
+  virtual ~RowFactors() = default;
+  /// The walk moved to this edge; the first call may be for any edge.
+  virtual void enter(const TrieEdge& edge) = 0;
+  /// Factor of the row at `depth` on the edge entered last.
+  virtual double of_row(int depth) const = 0;
+};
+
+/// Appends the ghost rows of `begin` and the selected rows [begin, end) to the batch. Rows whose mass is above
+/// `most_mass` become ghost rows too.
 void append_trie_rows(const RowSelection& selection, Index begin, Index end, const Weighting& weighting,
-                      RowBatch& batch, Index most_mass = kAnyMass);
+                      RowBatch& batch, Index most_mass = kAnyMass, RowFactors* factors = nullptr);
+
+/// Appends all rows on the path to the endpoint of the last of `nodes`: a node and its ancestors, from the root child
+/// down.
+void append_path_rows(const TrieIndex& index, std::span<const Index> nodes, const Weighting& weighting, RowBatch& batch,
+                      RowFactors* factors = nullptr);
 
 /// The rows whose mass is above `mass`, down to `max_depth`. A row's ancestors have at least its mass, so these rows are
 /// a forest of their own, the top of the trie: no ghost row is needed. `masses` (rows) is replaced by theirs.
@@ -28,7 +46,7 @@ Index mass_exceeded_by(const TrieIndex& index, Index n_rows);
 /// the batch that begins there needs the fewest ghost rows.
 Index shallowest_cut(const RowSelection& selection, Index row, Index slack);
 
-/// Sum of the weights of all selected rows.
-double total_weight(const RowSelection& selection, const Weighting& weighting);
+/// Sum of the weights of all selected rows, times the factors where given.
+double total_weight(const RowSelection& selection, const Weighting& weighting, RowFactors* factors = nullptr);
 
 }  // namespace agpt

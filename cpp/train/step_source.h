@@ -11,10 +11,9 @@
 #include "cpp/rows/row_batch.h"
 #include "cpp/rows/row_selection.h"
 #include "cpp/rows/weighting.h"
+#include "cpp/train/trie_sampler.h"
 
 namespace agpt {
-
-class TrieIndex;
 
 /// The batches of one step. build(i, batch) fills the empty `batch` with rows (without tiles); it may be called from
 /// any thread.
@@ -71,6 +70,24 @@ struct TrieStepConfig {
 
 /// The index must outlive the source.
 std::unique_ptr<StepSource> make_trie_source(const TrieIndex& index, const TrieStepConfig& config);
+
+/// Random parts of a trie in place of all of it.
+struct SampleStepConfig {
+  SamplerRule rule;
+  Index samples = 64;  ///< draws of a step
+  /// Rows weigh as much as makes the expected gradient the exact one; otherwise what the weighting says, so that rows
+  /// count as often as they are drawn.
+  bool corrected = true;
+  Weighting weighting;
+  uint64_t seed = 0;
+  Index batch_rows = 256;
+
+  void validate() const;
+};
+
+/// A pass has as many steps as compute, in the mean, as many positions as the trie has. The ancestors of a drawn subtree
+/// are context alone. The index must outlive the source.
+std::unique_ptr<StepSource> make_sample_source(const TrieIndex& index, const SampleStepConfig& config);
 
 /// A text and where documents begin in it (nowhere: one running text). The tokens belong to someone else.
 struct TextView {

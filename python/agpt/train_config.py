@@ -19,7 +19,8 @@ from agpt.validation import (
 )
 
 Mode = Literal["trie", "window"]
-Unit = Literal["positions", "pass", "root-child", "bigram", "ngram", "balanced"]
+Unit = Literal["positions", "pass", "root-child", "bigram", "ngram", "balanced", "sample"]
+Sampler = Literal["path", "mass-walk", "root-child", "node"]
 Order = Literal["shuffled", "fixed", "mass"]
 Tails = Literal["full", "first", "whitespace", "none", "sampled"]
 MassWeight = Literal["linear", "sqrt", "log", "off"]
@@ -51,6 +52,19 @@ class TrainConfig:
     )
     order: Order = setting(
         "shuffled", "Order of a pass over the trie; mass is the heaviest unit first."
+    )
+    sampler: Sampler = setting(
+        "path",
+        "What unit sample draws: paths to leaves like corpus positions, or whole subtrees: where a "
+        "walk by mass stops, of root children down to a random depth, or of any node.",
+    )
+    samples_per_step: int = setting(64, "Draws of a step, for unit sample.")
+    sampler_stop: float = setting(0.3, "Chance that a mass walk stops at a node.")
+    sampler_most_mass: int = setting(
+        0, "A mass walk stops at no node with more mass than this; 0 is off."
+    )
+    sampler_corrected: bool = setting(
+        True, "Weigh draws so that the expected gradient is the exact one."
     )
     tails: Tails = setting(
         "full",
@@ -114,18 +128,32 @@ class TrainConfig:
         for name in (
             "positions_per_step",
             "units_per_step",
+            "samples_per_step",
             "tail_rows",
             "windows_per_step",
             "batch_rows",
         ):
             require_at_least(name, getattr(self, name), 1)
-        for name in ("stride", "threads", "entropy_lambda", "intermediate_weight", "clip_norm"):
+        for name in (
+            "stride",
+            "threads",
+            "sampler_most_mass",
+            "entropy_lambda",
+            "intermediate_weight",
+            "clip_norm",
+        ):
             require_at_least(name, getattr(self, name), 0)
         for name in ("context", "steps"):
             if getattr(self, name) is not None:
                 require_at_least(name, getattr(self, name), 1)
         require_between("ngram", self.ngram, 1, LARGEST_NGRAM)
-        require_at_most("tail_rate", self.tail_rate, 1)
+        for name in ("sampler_stop", "tail_rate"):
+            require_at_most(name, getattr(self, name), 1)
+        if self.unit == "sample" and self.tails != "full":
+            raise ArgumentError(
+                f"tails is {self.tails}, but unit sample draws whole subtrees and paths: "
+                "choose tails full or another unit"
+            )
         require_between("min_lr_ratio", self.min_lr_ratio, 0, 1)
         if self.weight_decay and self.optimizer == "adam":
             raise ArgumentError(
@@ -133,7 +161,7 @@ class TrainConfig:
             )
         if self.steps is not None and self.epochs is not None:
             raise ArgumentError("steps and epochs are both given: choose one of the two")
-        for name in ("lr", "lr_reference_steps", "eps", "epochs", "tail_rate"):
+        for name in ("lr", "lr_reference_steps", "eps", "epochs", "sampler_stop", "tail_rate"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ArgumentError(f"{name} is {value}, but must be above 0")

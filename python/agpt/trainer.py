@@ -261,6 +261,23 @@ def _trie_source(model: Model, data: TrieIndex | Corpus, config: TrainConfig) ->
             f"build the index with depth={model.config.context} or make the model with "
             f"context={data.depth}"
         )
+    weighting = {
+        "mass_weight": config.mass_weight,
+        "entropy_lambda": config.entropy_lambda,
+        "intermediate_weight": config.intermediate_weight,
+    }
+    if config.unit == "sample":
+        return _engine.sample_source(
+            data,
+            sampler=config.sampler,
+            stop=config.sampler_stop,
+            most_mass=config.sampler_most_mass,
+            samples=config.samples_per_step,
+            corrected=config.sampler_corrected,
+            seed=config.seed,
+            batch_rows=config.batch_rows,
+            **weighting,
+        )
     unit, ngram = config.unit, config.ngram
     if config.unit == "root-child":
         unit, ngram = "ngram", 1
@@ -275,13 +292,11 @@ def _trie_source(model: Model, data: TrieIndex | Corpus, config: TrainConfig) ->
         order=config.order,
         seed=config.seed,
         batch_rows=config.batch_rows,
-        mass_weight=config.mass_weight,
-        entropy_lambda=config.entropy_lambda,
-        intermediate_weight=config.intermediate_weight,
         tails=config.tails,
         tail_rows=config.tail_rows,
         tail_rate=config.tail_rate,
         spread_heavy=config.spread_heavy,
+        **weighting,
     )
 
 

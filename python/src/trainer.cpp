@@ -27,6 +27,11 @@ const agpt::Choices<agpt::TrieStepConfig::Unit, 4> kUnits = {"unit",
 const agpt::Choices<agpt::StepOrder, 3> kOrders = {
     "order",
     {{{"shuffled", agpt::StepOrder::shuffled}, {"fixed", agpt::StepOrder::fixed}, {"mass", agpt::StepOrder::mass}}}};
+const agpt::Choices<agpt::Sampler, 4> kSamplers = {"sampler",
+                                                   {{{"node", agpt::Sampler::node},
+                                                     {"root-child", agpt::Sampler::root_child},
+                                                     {"mass-walk", agpt::Sampler::mass_walk},
+                                                     {"path", agpt::Sampler::path}}}};
 const agpt::Choices<agpt::Tails, 5> kTails = {"tails",
                                               {{{"full", agpt::Tails::full},
                                                 {"first", agpt::Tails::first},
@@ -94,6 +99,21 @@ std::shared_ptr<StepSource> trie_source(const agpt::TrieIndex& index, const std:
   config.rows = {kTails.parse(tails), tail_rows, tail_rate, max_depth};
   nb::gil_scoped_release release;
   return agpt::make_trie_source(index, config);
+}
+
+std::shared_ptr<StepSource> sample_source(const agpt::TrieIndex& index, const std::string& sampler, double stop,
+                                          Index most_mass, Index samples, bool corrected,
+                                          const std::string& mass_weight, double entropy_lambda,
+                                          double intermediate_weight, uint64_t seed, Index batch_rows) {
+  agpt::SampleStepConfig config;
+  config.rule = {kSamplers.parse(sampler), stop, most_mass};
+  config.samples = samples;
+  config.corrected = corrected;
+  config.weighting = {kMassWeights.parse(mass_weight), entropy_lambda, intermediate_weight};
+  config.seed = seed;
+  config.batch_rows = batch_rows;
+  nb::gil_scoped_release release;
+  return agpt::make_sample_source(index, config);
 }
 
 template <class Id>
@@ -242,6 +262,10 @@ void bind_trainer(nb::module_& m) {
         "mass_weight"_a = "linear", "entropy_lambda"_a = 0.0, "intermediate_weight"_a = 1.0, "spread_heavy"_a = false,
         "tails"_a = "full", "tail_rows"_a = 8, "tail_rate"_a = 0.125, "max_depth"_a = agpt::kMaxDepth,
         nb::keep_alive<0, 1>(), "Steps over the rows of a trie.");
+  m.def("sample_source", &sample_source, "index"_a, nb::kw_only(), "sampler"_a = "path", "stop"_a = 0.3,
+        "most_mass"_a = 0, "samples"_a = 64, "corrected"_a = true, "mass_weight"_a = "linear", "entropy_lambda"_a = 0.0,
+        "intermediate_weight"_a = 1.0, "seed"_a = 0, "batch_rows"_a = 256, nb::keep_alive<0, 1>(),
+        "Steps over random parts of a trie.");
   bind_window_source<uint8_t>(m);
   bind_window_source<uint16_t>(m);
   bind_window_source<uint32_t>(m);

@@ -181,27 +181,71 @@ def test_cutting_tails_is_cutting_windows(tails, tail_rows):
     assert worst_error(config, got[1], truth[1]) < 1e-10
 
 
-def test_the_mean_gradient_over_draws_of_sampled_tails_is_the_exact_one():
-    index = build(repetitive_text(5, 60), 6)
+SAMPLED = {
+    "tails": (_engine.trie_source, {"unit": "whole", "tails": "sampled", "tail_rate": 0.5}),
+    "nodes": (_engine.sample_source, {"sampler": "node", "samples": 3}),
+    "root children": (_engine.sample_source, {"sampler": "root-child", "samples": 3}),
+    "mass walks": (_engine.sample_source, {"sampler": "mass-walk", "samples": 3}),
+    "forced walks": (_engine.sample_source, {"sampler": "mass-walk", "samples": 3, "most_mass": 4}),
+    "paths": (_engine.sample_source, {"sampler": "path", "samples": 5}),
+}
+
+
+@pytest.mark.parametrize("name", SAMPLED)
+@pytest.mark.parametrize("index_options", [{}, {"prune_min_mass": 2, "prune_min_depth": 3}])
+def test_the_mean_gradient_over_random_samples_is_the_exact_one(name, index_options):
+    index = build(repetitive_text(5, 60), 6, **index_options)
     config = make_config(5, 6, d_model=4, heads=[4], d_ff=4, n_layers=1)
     parameters = random_parameters(config)
     full = _engine.trie_source(index)
-    _, exact = gradient_of(config, full, parameters)
-    source = _engine.trie_source(index, unit="whole", tails="sampled", tail_rate=0.5)
-    assert source.pass_weight() == full.pass_weight()
+    loss, exact = gradient_of(config, full, parameters)
+    make_source, options = SAMPLED[name]
+    source = make_source(index, batch_rows=20, **options)
+    assert source.pass_weight() == pytest.approx(full.pass_weight())
+    if make_source is _engine.sample_source:
+        whole = gradient_of(config, source, parameters)
+        assert whole[0] == pytest.approx(loss, rel=1e-12)
+        assert worst_error(config, whole[1], exact) < 1e-10
     start = parameters.copy()
     trainer = make_trainer(
         config, source, parameters, optimizer="sgd", learning_rate=1.0, normalise="pass"
     )
-    draws = []
+    draws, positions = [], 0
     for _ in range(3000):
-        trainer.step()
+        positions += trainer.step().positions
         draws.append(start - parameters)
         parameters[:] = start
         trainer.parameters_changed()
     deviation = np.std(draws, axis=0) / math.sqrt(len(draws))
     assert deviation.max() > 0
     assert np.all(np.abs(np.mean(draws, axis=0) - exact) <= 6 * deviation + 1e-12)
+    expected = source.pass_positions / source.steps_per_pass
+    assert positions / len(draws) == pytest.approx(expected, rel=0.5 if name == "nodes" else 0.3)
+
+
+@pytest.mark.parametrize("name", ["nodes", "root children", "mass walks", "paths"])
+def test_samples_without_correction_follow_how_often_rows_are_drawn(name):
+    index = build(repetitive_text(5, 60), 6)
+    config = make_config(5, 6, d_model=4, heads=[4], d_ff=4, n_layers=1)
+    parameters = random_parameters(config)
+    source = _engine.sample_source(index, corrected=False, **SAMPLED[name][1])
+    expected = gradient_of(config, source, parameters)[1]
+    start = parameters.copy()
+    trainer = make_trainer(
+        config, source, parameters, optimizer="sgd", learning_rate=1.0, normalise="pass"
+    )
+    draws, weights = [], []
+    for _ in range(3000):
+        weights.append(trainer.step().weight)
+        draws.append(start - parameters)
+        parameters[:] = start
+        trainer.parameters_changed()
+    deviation = np.std(draws, axis=0) / math.sqrt(len(draws))
+    assert np.all(np.abs(np.mean(draws, axis=0) - expected) <= 6 * deviation + 1e-12)
+    error = 6 * np.std(weights) / math.sqrt(len(weights))
+    assert abs(np.mean(weights) - source.pass_weight() / source.steps_per_pass) <= error + 1e-9
+    exact = gradient_of(config, _engine.trie_source(index), parameters)[1]
+    assert worst_error(config, expected, exact) > 1e-3
 
 
 @pytest.mark.parametrize(

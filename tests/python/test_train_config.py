@@ -50,7 +50,11 @@ def test_no_threads_means_every_core_of_the_process() -> None:
     ("settings", "message"),
     [
         ({"mode": "windows"}, "mode 'windows' is unknown: choose from trie, window"),
-        ({"unit": "leaf"}, "choose from positions, pass, root-child, bigram, ngram, balanced"),
+        ({"unit": "leaf"}, "choose from positions, pass, root-child, bigram, ngram, balanced, sample"),
+        ({"unit": "sample", "tails": "none"}, "choose tails full or another unit"),
+        ({"sampler": "leaf"}, "choose from path, mass-walk, root-child, node"),
+        ({"sampler_stop": 0}, "sampler_stop is 0.0, but must be above 0"),
+        ({"samples_per_step": 0}, "samples_per_step is 0"),
         ({"positions_per_step": 0}, "positions_per_step is 0, but must be at least 1"),
         ({"tails": "half"}, "choose from full, first, whitespace, none, sampled"),
         ({"tail_rows": 0}, "tail_rows is 0, but must be at least 1"),

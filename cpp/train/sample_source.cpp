@@ -1,0 +1,124 @@
+// Steps over random parts of a trie.
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <optional>
+
+#include "cpp/base/error.h"
+#include "cpp/rows/trie_rows.h"
+#include "cpp/train/range_batches.h"
+#include "cpp/train/step_source.h"
+
+namespace agpt {
+namespace {
+
+// Counts every row once, whatever its weight.
+constexpr Weighting kOne = {MassWeight::off, 0, 1};
+
+class SampleSource final : public StepSource {
+ public:
+  SampleSource(const TrieIndex& index, const SampleStepConfig& config)
+      : index_(index), config_(config), sampler_(index, config.rule), all_(index) {
+    SampleChances chances(sampler_, SampleChances::Use::multiply, 1);
+    rows_per_sample_ = total_weight(all_, kOne, &chances);
+    const double rows_per_step = rows_per_sample_ * static_cast<double>(config.samples);
+    n_steps_ = std::max<Index>(1, std::llround(static_cast<double>(index.n_positions()) / rows_per_step));
+  }
+
+  Index steps_per_pass() const override { return n_steps_; }
+  Index pass_positions() const override { return index_.n_positions(); }
+
+  double pass_weight() const override {
+    if (config_.corrected) return total_weight(all_, config_.weighting);
+    SampleChances chances(sampler_, SampleChances::Use::multiply, draws_per_pass());
+    return total_weight(all_, config_.weighting, &chances);
+  }
+
+  StepWork work(Index step) const override {
+    Random random(mix_bits(mix_bits(config_.seed) + static_cast<uint64_t>(step)));
+    std::vector<TrieSample> samples;
+    for (Index i = 0; i < config_.samples; ++i) samples.push_back(sampler_.draw(random));
+    return config_.rule.sampler == Sampler::path ? paths(std::move(samples)) : subtrees(samples);
+  }
+
+  StepWork whole_pass() const override {
+    const auto batches =
+        std::make_shared<RangeBatches>(std::vector<RowRange>{{&all_, 0, all_.n_rows()}}, config_.batch_rows);
+    return {batches->size(), [this, batches](Index i, RowBatch& batch) {
+              std::optional<SampleChances> factors;
+              if (!config_.corrected) factors.emplace(sampler_, SampleChances::Use::multiply, draws_per_pass());
+              for (const RangeBatches::Slice& slice : batches->batch(i))
+                append_trie_rows(all_, slice.range.begin, slice.range.end, config_.weighting, batch, kAnyMass,
+                                 factors ? &*factors : nullptr);
+            }};
+  }
+
+ private:
+  double draws_per_pass() const { return static_cast<double>(n_steps_ * config_.samples); }
+
+  SampleChances factors() const { return SampleChances(sampler_, SampleChances::Use::divide, 1 / draws_per_pass()); }
+
+  StepWork paths(std::vector<TrieSample> samples) const {
+    const Index per_batch = std::max<Index>(1, config_.batch_rows / index_.depth());
+    const auto n = static_cast<Index>(samples.size());
+    return {(n + per_batch - 1) / per_batch, [this, per_batch, n, samples](Index i, RowBatch& batch) {
+              SampleChances chances = factors();
+              for (Index s = i * per_batch; s < std::min(n, (i + 1) * per_batch); ++s)
+                append_path_rows(index_, path_of_node(index_, samples[static_cast<size_t>(s)].node), config_.weighting,
+                                 batch, config_.corrected ? &chances : nullptr);
+            }};
+  }
+
+  StepWork subtrees(const std::vector<TrieSample>& samples) const {
+    std::vector<RowRange> ranges;
+    for (const TrieSample& sample : samples) {
+      const RowSelection& rows = down_to(sample.max_depth);
+      ranges.push_back({&rows, rows.rows_before(sample.node), rows.rows_before(index_.subtree_end(sample.node))});
+    }
+    const auto batches = std::make_shared<RangeBatches>(ranges, config_.batch_rows);
+    return {batches->size(), [this, samples, ranges, batches](Index i, RowBatch& batch) {
+              SampleChances chances = factors();
+              SampleChances* const used = config_.corrected ? &chances : nullptr;
+              for (const auto& [range, number] : batches->batch(i)) {
+                if (range.begin == ranges[number].begin)
+                  append_path_rows(index_, sampler_.passed_nodes(samples[number]), config_.weighting, batch, used);
+                append_trie_rows(*range.rows, range.begin, range.end, config_.weighting, batch, kAnyMass, used);
+              }
+            }};
+  }
+
+  // The rows down to a depth. At most depth() selections are ever made; they stay where they are.
+  const RowSelection& down_to(int depth) const {
+    if (depth >= index_.depth()) return all_;
+    const std::lock_guard lock(mutex_);
+    const auto known = selections_.find(depth);
+    if (known != selections_.end()) return known->second;
+    RowChoice choice;
+    choice.max_depth = depth;
+    return selections_.try_emplace(depth, index_, choice).first->second;
+  }
+
+  const TrieIndex& index_;
+  const SampleStepConfig config_;
+  const TrieSampler sampler_;
+  const RowSelection all_;
+  double rows_per_sample_ = 0;  // in the mean
+  Index n_steps_ = 1;
+  mutable std::mutex mutex_;
+  mutable std::map<int, RowSelection> selections_;
+};
+
+}  // namespace
+
+void SampleStepConfig::validate() const {
+  rule.validate();
+  AGPT_REQUIRE(samples >= 1, "a step needs at least one sample");
+  AGPT_REQUIRE(batch_rows >= 1, "batch_rows must be at least 1");
+}
+
+std::unique_ptr<StepSource> make_sample_source(const TrieIndex& index, const SampleStepConfig& config) {
+  config.validate();
+  return std::make_unique<SampleSource>(index, config);
+}
+
+}  // namespace agpt
