@@ -50,7 +50,10 @@ def test_no_threads_means_every_core_of_the_process() -> None:
     ("settings", "message"),
     [
         ({"mode": "windows"}, "mode 'windows' is unknown: choose from trie, window"),
-        ({"unit": "leaf"}, "choose from positions, pass, root-child, bigram, ngram, balanced, sample"),
+        (
+            {"unit": "leaf"},
+            "choose from positions, pass, root-child, bigram, ngram, balanced, sample",
+        ),
         ({"unit": "sample", "tails": "none"}, "choose tails full or another unit"),
         ({"sampler": "leaf"}, "choose from path, mass-walk, root-child, node"),
         ({"sampler_stop": 0}, "sampler_stop is 0.0, but must be above 0"),
