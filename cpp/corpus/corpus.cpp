@@ -7,6 +7,8 @@
 namespace agpt {
 namespace {
 
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
 void require_text_kind(VocabularyKind kind) {
   AGPT_REQUIRE(kind != VocabularyKind::tokens, "a text is read as characters or bytes, not as token ids");
 }
@@ -77,11 +79,14 @@ Corpus Corpus::encode_documents(std::span<const std::string_view> documents, Voc
 Corpus Corpus::from_file(const std::string& path, VocabularyKind kind, bool documents) {
   require_text_kind(kind);
   const ByteImage file = ByteImage::map_file(path);
-  const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
+  std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
   const std::string name = "'" + path + "'";
+  const bool has_mark = kind == VocabularyKind::characters && text.starts_with(kByteOrderMark);
+  if (kind == VocabularyKind::characters && (documents || has_mark))
+    CharacterSet().add(text, name);  // errors then count bytes in the whole file
+  if (has_mark) text.remove_prefix(kByteOrderMark.size());
   if (text.empty()) throw FormatError(name + " is empty: there is nothing to build on");
   if (!documents) return encode_text(text, kind, name);
-  if (kind == VocabularyKind::characters) CharacterSet().add(text, name);  // errors then count bytes in the whole file
   const std::vector<std::string_view> lines = split_lines(text);
   if (lines.empty()) throw FormatError(name + " has only empty lines: there is no document in it");
   return encode_documents(lines, kind, name);

@@ -28,10 +28,40 @@ nb::str decode(const Vocabulary& vocabulary, nb::handle tokens) {
   return nb::steal<nb::str>(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
 }
 
-Corpus from_file(const std::filesystem::path& path, const std::string& tokenizer, bool documents) {
+Corpus from_plain_file(const std::filesystem::path& path, const std::string& tokenizer, bool documents) {
   const agpt::VocabularyKind kind = agpt::parse_vocabulary_kind(tokenizer);
   nb::gil_scoped_release release;
   return Corpus::from_file(path.string(), kind, documents);
+}
+
+// Files in other forms, and tokenizers, are read by the package.
+nb::object from_files(nb::handle paths, nb::handle tokenizer, bool documents, nb::handle text_field) {
+  return nb::module_::import_("agpt.data.reading").attr("read_corpus")(paths, tokenizer, documents, text_field);
+}
+
+nb::object from_file(nb::handle path, nb::handle tokenizer, bool documents, nb::handle text_field) {
+  return from_files(nb::make_tuple(path), tokenizer, documents, text_field);
+}
+
+using ByteArray = nb::ndarray<const uint8_t, nb::ndim<1>, nb::c_contig>;
+using EndArray = nb::ndarray<const int64_t, nb::ndim<1>, nb::c_contig>;
+
+Corpus from_bytes(const ByteArray& data, const std::string& tokenizer, const std::optional<EndArray>& document_ends) {
+  const agpt::VocabularyKind kind = agpt::parse_vocabulary_kind(tokenizer);
+  const std::string_view text(reinterpret_cast<const char*>(data.data()), data.size());
+  nb::gil_scoped_release release;
+  if (!document_ends) return Corpus::from_text(text, kind);
+  std::vector<std::string_view> documents;
+  documents.reserve(document_ends->size());
+  size_t begin = 0;
+  for (const int64_t end : std::span(document_ends->data(), document_ends->size())) {
+    AGPT_REQUIRE(std::cmp_greater_equal(end, begin) && std::cmp_less_equal(end, text.size()),
+                 "a document that ends at byte " + std::to_string(end) + " does not fit between byte " +
+                     std::to_string(begin) + " and the end of the text at " + std::to_string(text.size()));
+    documents.push_back(text.substr(begin, static_cast<size_t>(end) - begin));
+    begin = static_cast<size_t>(end);
+  }
+  return Corpus::from_documents(documents, kind);
 }
 
 Corpus from_text(const nb::str& text, const std::string& tokenizer) {
@@ -92,8 +122,25 @@ void bind_corpus(nb::module_& m) {
   bind_vocabulary(m);
   nb::class_<Corpus>(m, "Corpus", "A text as token ids with its vocabulary: one running text, or documents.")
       .def_static("from_file", &from_file, "path"_a, "tokenizer"_a = "char", "documents"_a = false,
-                  "Reads a text file, as characters ('char') or bytes ('byte'); with documents, each line that is not "
+                  "text_field"_a = "text",
+                  nb::sig("def from_file(path: str | os.PathLike[str], tokenizer: str = 'char', "
+                          "documents: bool = False, text_field: str = 'text') -> Corpus"),
+                  "from_files() of one file.")
+      .def_static("from_files", &from_files, "paths"_a, "tokenizer"_a = "char", "documents"_a = false,
+                  "text_field"_a = "text",
+                  nb::sig("def from_files(paths: collections.abc.Sequence[str | os.PathLike[str]], "
+                          "tokenizer: str = 'char', documents: bool = False, text_field: str = 'text') -> Corpus"),
+                  "Reads files in the order given, as characters ('char') or bytes ('byte'). A name that ends in "
+                  ".jsonl is of JSON objects, one a line, with a text in text_field; .gz and .zst are decompressed; "
+                  "'-' is standard input. With documents, each line of a text or object of JSON lines that is not "
                   "empty is one.")
+      .def_static("from_plain_file", &from_plain_file, "path"_a, "tokenizer"_a = "char", "documents"_a = false,
+                  "from_file() for a text file whatever its name; it is mapped, not copied.")
+      .def_static("from_bytes", &from_bytes, "data"_a, "tokenizer"_a = "byte", "document_ends"_a.none() = nb::none(),
+                  nb::sig("def from_bytes(data: collections.abc.Buffer, tokenizer: str = 'byte', "
+                          "document_ends: numpy.typing.NDArray[numpy.int64] | None = None) -> Corpus"),
+                  "A text as its bytes, in UTF-8 for 'char'. With document_ends, the documents stand one behind the "
+                  "other and number i ends before byte document_ends[i].")
       .def_static("from_text", &from_text, "text"_a, "tokenizer"_a = "char", "A text as characters or as UTF-8 bytes.")
       .def_static("from_tokens", &from_tokens, "tokens"_a, "vocab_size"_a.none() = nb::none(),
                   nb::sig("def from_tokens(tokens: numpy.typing.ArrayLike, vocab_size: int | None = None) -> Corpus"),

@@ -1,0 +1,1 @@
+"""How a corpus is read: files and pipes, compressed or not, texts in them, tokenizers."""

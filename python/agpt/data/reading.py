@@ -1,0 +1,67 @@
+"""A corpus of files, as fast as their form allows."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from agpt._engine import Corpus, FormatError
+from agpt.data.decompression import STANDARD_INPUT, display_name
+from agpt.data.texts import DEFAULT_TEXT_FIELD, TextFiles, is_plain
+
+BYTES = "byte"
+
+
+def read_corpus(
+    paths: Sequence[str | os.PathLike[str]],
+    tokenizer: str = "char",
+    documents: bool = False,
+    text_field: str = DEFAULT_TEXT_FIELD,
+    progress: Callable[[float], None] | None = None,
+) -> Corpus:
+    """The corpus of files, which are read in the order given; "-" is standard input.
+
+    The ending of a name says what is in a file: `.jsonl` one JSON object a line, whose text is in
+    `text_field`; `.gz` and `.zst` anything compressed; everything else is text. Documents are
+    the lines of a text, or the texts of JSON lines; empty ones are left out. `progress` is told
+    which share of the bytes was read.
+    """
+    names = tuple(os.fspath(path) for path in paths)
+    if len(names) == 1 and is_plain(names[0]):
+        return Corpus.from_plain_file(names[0], tokenizer, documents)
+    count = None if progress is None else _ByteCounter(names, progress).add
+    files = TextFiles(names, text_field, any_bytes=tokenizer == BYTES, count=count)
+    data = bytearray()
+    ends = _append_documents(data, files) if documents else None
+    if not documents:
+        for piece in files.running_text():
+            data += piece.encode("utf-8", files.errors)
+    if not data:
+        raise FormatError(f"there is no text in {' and '.join(map(display_name, names))}")
+    return Corpus.from_bytes(data, tokenizer, ends)
+
+
+def _append_documents(data: bytearray, files: TextFiles) -> npt.NDArray[np.int64]:
+    """Appends all documents to `data`; the result is where each ends."""
+
+    def ends() -> Iterator[int]:
+        for document in files.documents():
+            data.extend(document.encode("utf-8", files.errors))
+            yield len(data)
+
+    return np.fromiter(ends(), np.int64)
+
+
+class _ByteCounter:
+    """Which share of the bytes of all files was read; standard input has no known size."""
+
+    def __init__(self, paths: Sequence[str], progress: Callable[[float], None]) -> None:
+        files = [path for path in paths if path != STANDARD_INPUT and os.path.isfile(path)]
+        self._total = max(1, sum(os.path.getsize(path) for path in files))
+        self._done = 0
+        self._progress = progress
+
+    def add(self, n_bytes: int) -> None:
+        self._done += n_bytes
+        self._progress(min(1.0, self._done / self._total))
