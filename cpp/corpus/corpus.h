@@ -18,8 +18,8 @@ namespace agpt {
 class Corpus {
  public:
   /// Reads a file of text; `kind` is characters or bytes. With documents each line is one: line ends are stripped,
-  /// empty lines skipped. A byte order mark at the beginning is no character. Throws FormatError for a file that cannot be read, is empty, or is not UTF-8 where characters
-  /// are wanted.
+  /// empty lines skipped. A byte order mark at the beginning is no character. Throws FormatError for a file that
+  /// cannot be read, is empty, or is not UTF-8 where characters are wanted.
   static Corpus from_file(const std::string& path, VocabularyKind kind, bool documents);
   /// Throws ArgumentError for an empty text.
   static Corpus from_text(std::string_view text, VocabularyKind kind);

@@ -137,7 +137,7 @@ void bind_corpus(nb::module_& m) {
       .def_static("from_plain_file", &from_plain_file, "path"_a, "tokenizer"_a = "char", "documents"_a = false,
                   "from_file() for a text file whatever its name; it is mapped, not copied.")
       .def_static("from_bytes", &from_bytes, "data"_a, "tokenizer"_a = "byte", "document_ends"_a.none() = nb::none(),
-                  nb::sig("def from_bytes(data: collections.abc.Buffer, tokenizer: str = 'byte', "
+                  nb::sig("def from_bytes(data: bytes | bytearray | memoryview, tokenizer: str = 'byte', "
                           "document_ends: numpy.typing.NDArray[numpy.int64] | None = None) -> Corpus"),
                   "A text as its bytes, in UTF-8 for 'char'. With document_ends, the documents stand one behind the "
                   "other and number i ends before byte document_ends[i].")

@@ -7,17 +7,24 @@ from typing import Any
 import click
 
 from agpt.cli.conventions import Command, common_options, emit
-from agpt.cli.data_options import INDEX_SUFFIX, INPUT_FILE, build_index, index_options
+from agpt.cli.data_options import (
+    INDEX_SUFFIX,
+    INPUT_FILE,
+    build_index,
+    default_output,
+    index_options,
+    one_index,
+)
 from agpt.files import require_writable
 
 
 @click.command("agpt-build", cls=Command)
-@click.argument("corpus", type=INPUT_FILE)
+@click.argument("corpus", type=INPUT_FILE, nargs=-1, required=True)
 @click.option("--depth", type=int, default=32, show_default=True, help="Longest path.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    show_default="CORPUS with the ending .agpt",
+    show_default="CORPUS with the ending .agpt; corpus.agpt for several files or -",
     help="The index file.",
 )
 @index_options
@@ -25,9 +32,15 @@ from agpt.files import require_writable
     "--threads", type=int, default=0, show_default="0: all cores", help="Threads of the build."
 )
 @common_options
-def command(corpus: Path, out: Path | None, as_json: bool, **options: Any) -> None:
-    """Build the prefix trie of the text file CORPUS."""
-    out = corpus.with_suffix(INDEX_SUFFIX) if out is None else out
+def command(corpus: tuple[Path, ...], out: Path | None, as_json: bool, **options: Any) -> None:
+    """Build the prefix trie of the texts CORPUS..., read in the order given.
+
+    A text is a file of text, or of JSON objects, one a line (.jsonl); either may be compressed
+    (.gz, .zst); - is standard input.
+    """
+    if (index_file := one_index(corpus)) is not None:
+        raise click.UsageError(f"{index_file} is an index already: name the texts to build from")
+    out = default_output(corpus, INDEX_SUFFIX) if out is None else out
     require_writable(out)
     start = time.perf_counter()
     index = build_index(corpus, **options)

@@ -1,6 +1,6 @@
 """The options that say how a text becomes an index, and reading either of the two."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -8,12 +8,27 @@ import click
 
 from agpt import Corpus, TrieIndex
 from agpt.cli.progress import FractionProgress
+from agpt.data.decompression import STANDARD_INPUT
+from agpt.data.reading import read_corpus
+from agpt.data.texts import DEFAULT_TEXT_FIELD, stem_of
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 INDEX_SUFFIX = ".agpt"
 INDEX_BEGINNINGS = (b"AGPTIDX\n", b"AGPTPART")
+STEM_WITHOUT_NAME = "corpus"
 INPUT_FILE = click.Path(exists=False, dir_okay=True, path_type=Path)
+
+
+def text_field_option(function: Function) -> Function:
+    """Adds which field of JSON lines is the text."""
+    return click.option(
+        "--text-field",
+        default=DEFAULT_TEXT_FIELD,
+        show_default=True,
+        metavar="NAME",
+        help="The field of .jsonl files (also .jsonl.gz, .jsonl.zst) that holds the text.",
+    )(function)
 
 
 def index_options(function: Function) -> Function:
@@ -27,13 +42,15 @@ def index_options(function: Function) -> Function:
                 show_default=True,
                 help="What a token is; byte reads any file.",
             ),
+            text_field_option,
             click.option(
                 "--starts",
                 default="every",
                 show_default=True,
                 metavar="RULE",
-                help="Where paths begin: every, stride=K, max=N[+OFFSET], or documents "
-                "(each line is one).",
+                help="Where paths begin: at every token; stride=K: at every K-th; max=N[+OFFSET]: "
+                "at N tokens, evenly spread, moved on by OFFSET; documents: at each document, "
+                "which is a line of a text or an object of a .jsonl file.",
             ),
             click.option(
                 "--val-fraction",
@@ -79,8 +96,25 @@ def is_index(path: Path) -> bool:
     """Whether a file is an index rather than a text, by its name or its first bytes."""
     if path.suffix == INDEX_SUFFIX:
         return True
+    if str(path) == STANDARD_INPUT or path.is_fifo():  # what was read of a pipe would be lost
+        return False
     with path.open("rb") as file:
         return file.read(len(INDEX_BEGINNINGS[0])) in INDEX_BEGINNINGS
+
+
+def one_index(paths: Sequence[Path]) -> Path | None:
+    """The index among inputs, which are an index or texts; None where they are texts."""
+    indexes = [path for path in paths if is_index(path)]
+    if indexes and len(paths) > 1:
+        raise click.UsageError(f"{indexes[0]} is an index: it cannot be read with other files")
+    return indexes[0] if indexes else None
+
+
+def default_output(inputs: Sequence[Path], suffix: str) -> Path:
+    """Where a result goes by default: beside its one input, or "corpus" in the current folder."""
+    if len(inputs) == 1 and str(inputs[0]) != STANDARD_INPUT:
+        return Path(stem_of(str(inputs[0])) + suffix)
+    return Path(STEM_WITHOUT_NAME + suffix)
 
 
 def open_index(path: Path) -> TrieIndex:
@@ -90,24 +124,30 @@ def open_index(path: Path) -> TrieIndex:
     return TrieIndex.open(str(path))
 
 
-def read_corpus(path: Path, tokenizer: str, documents: bool) -> Corpus:
-    """Reads a text; a missing file is an OSError that names it."""
-    with path.open("rb"):
-        pass
-    return Corpus.from_file(str(path), tokenizer=tokenizer, documents=documents)
+def read_texts(
+    paths: Sequence[Path], tokenizer: str, *, documents: bool, text_field: str
+) -> Corpus:
+    """Reads texts with a progress bar; a missing file is an OSError that names it."""
+    for path in paths:
+        if str(path) != STANDARD_INPUT and not path.is_fifo():
+            with path.open("rb"):
+                pass
+    with FractionProgress("reading") as progress:
+        return read_corpus(paths, tokenizer, documents, text_field, progress.update)
 
 
 def build_index(
-    path: Path,
+    paths: Sequence[Path],
     *,
     depth: int,
     tokenizer: str,
     starts: str,
+    text_field: str,
     threads: int = 0,
     **options: Any,
 ) -> TrieIndex:
-    """Builds the index of a text in memory, with a progress bar."""
-    corpus = read_corpus(path, tokenizer, documents=starts == "documents")
+    """Builds the index of texts in memory, with a progress bar."""
+    corpus = read_texts(paths, tokenizer, documents=starts == "documents", text_field=text_field)
     with FractionProgress("indexing") as progress:
         return TrieIndex.build(
             corpus,

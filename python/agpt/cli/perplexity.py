@@ -1,6 +1,7 @@
 """agpt-perplexity: how well a model predicts a text, by default at the context it was made for."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,13 @@ import numpy.typing as npt
 from agpt import ArgumentError, Corpus, Model, TrieIndex, Vocabulary
 from agpt.checkpoint import TrainingData, read_checkpoint
 from agpt.cli.conventions import Command, common_options, emit
-from agpt.cli.data_options import INPUT_FILE, is_index, open_index, read_corpus
+from agpt.cli.data_options import (
+    INPUT_FILE,
+    one_index,
+    open_index,
+    read_texts,
+    text_field_option,
+)
 from agpt.evaluation import evaluate
 from agpt.token_text import ALL, SPLITS, TokenText, require_same_vocabulary, text_of_split
 
@@ -21,7 +28,13 @@ UNKNOWN_DATA = TrainingData("", val_fraction=0.1, split_seed=0, reverse=False)
 
 @click.command("agpt-perplexity", cls=Command)
 @click.argument("model", type=INPUT_FILE)
-@click.option("--corpus", type=INPUT_FILE, help="A text file (or an index).")
+@click.option(
+    "--corpus",
+    type=INPUT_FILE,
+    multiple=True,
+    help="A text as agpt-build reads it (or an index); again for more files.",
+)
+@text_field_option
 @click.option("--index", type=INPUT_FILE, help="An index of agpt-build, which knows its split.")
 @click.option(
     "--split",
@@ -58,7 +71,8 @@ UNKNOWN_DATA = TrainingData("", val_fraction=0.1, split_seed=0, reverse=False)
 @common_options
 def command(
     model: Path,
-    corpus: Path | None,
+    corpus: tuple[Path, ...],
+    text_field: str,
     index: Path | None,
     split: str,
     val_fraction: float | None,
@@ -70,21 +84,21 @@ def command(
     as_json: bool,
 ) -> None:
     """Score a text with the model file MODEL."""
-    if (corpus is None) == (index is None):
+    if (not corpus) == (index is None):
         raise click.UsageError("name the text with --corpus or with --index, one of the two")
     checkpoint = read_checkpoint(model)
     loaded = Model.from_checkpoint(checkpoint)
     skipped = 0
-    if index is not None or (corpus is not None and is_index(corpus)):
-        opened = open_index(index or corpus or Path())
+    if (index_file := index or one_index(corpus)) is not None:
+        opened = open_index(index_file)
         require_same_vocabulary(loaded.vocabulary, opened.vocabulary, loaded.config.vocab_size)
         text = text_of_split(opened, split)
     else:
-        assert corpus is not None
         trained_on = checkpoint.training.data if checkpoint.training else UNKNOWN_DATA
         if val_fraction is not None:
             trained_on = dataclasses.replace(trained_on, val_fraction=val_fraction)
-        text, skipped = _text_of_corpus(loaded, corpus, split, trained_on, skip_unknown)
+        read = _read_like(loaded, corpus, text_field)
+        text, skipped = _text_of_corpus(loaded, read, split, trained_on, skip_unknown)
     result = evaluate(
         loaded,
         text,
@@ -99,15 +113,21 @@ def command(
     emit(as_json, values, f"{result}{note}")
 
 
-def _text_of_corpus(
-    model: Model, path: Path, split: str, trained_on: TrainingData, skip_unknown: bool
-) -> tuple[TokenText, int]:
-    """The part of a text file in the model's tokens, and how many characters were left out."""
+def _read_like(model: Model, paths: Sequence[Path], text_field: str) -> Corpus:
+    """The corpus of texts, with the kind of tokens that the model knows."""
     vocabulary = model.vocabulary
     if vocabulary is None or vocabulary.kind == "tokens":
         raise ArgumentError("the model has no vocabulary for a text: name an index with --index")
     documents = vocabulary.boundary is not None
-    corpus = read_corpus(path, vocabulary.kind, documents)
+    return read_texts(paths, vocabulary.kind, documents=documents, text_field=text_field)
+
+
+def _text_of_corpus(
+    model: Model, corpus: Corpus, split: str, trained_on: TrainingData, skip_unknown: bool
+) -> tuple[TokenText, int]:
+    """The part of a corpus in the model's tokens, and how many characters were left out."""
+    vocabulary = model.vocabulary
+    assert vocabulary is not None
     own = corpus.vocabulary
     data: Corpus | TrieIndex = corpus
     if split != ALL:

@@ -1,6 +1,7 @@
 """agpt-train: a model is trained on an index or on a text, or a run is resumed."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,14 @@ from agpt import Model, ModelConfig, NonFiniteError, TrainConfig, Trainer, TrieI
 from agpt.checkpoint import DTYPES, read_checkpoint
 from agpt.cli.config_options import config_options, given
 from agpt.cli.conventions import Command, CommandFailure, common_options, emit, refuse_given
-from agpt.cli.data_options import INPUT_FILE, build_index, index_options, is_index, open_index
+from agpt.cli.data_options import (
+    INPUT_FILE,
+    build_index,
+    default_output,
+    index_options,
+    one_index,
+    open_index,
+)
 from agpt.cli.progress import StepProgress
 from agpt.files import require_writable
 from agpt.model_config import PRESETS
@@ -24,7 +32,7 @@ EXIT_BY_SIGNAL = 128
 
 
 @click.command("agpt-train", cls=Command)
-@click.argument("data", type=INPUT_FILE, metavar="INDEX|CORPUS")
+@click.argument("data", type=INPUT_FILE, nargs=-1, required=True, metavar="INDEX|CORPUS...")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -78,7 +86,7 @@ EXIT_BY_SIGNAL = 128
 def command(
     context: click.Context,
     /,
-    data: Path,
+    data: tuple[Path, ...],
     out: Path | None,
     resume: Path | None,
     eval_every: int | None,
@@ -89,7 +97,7 @@ def command(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Train a model on INDEX (of agpt-build) or on the text CORPUS."""
+    """Train a model on INDEX (of agpt-build) or on the texts CORPUS... that it would read."""
     model_settings = given(options, MODEL_PREFIX)
     train_settings = given(options, TRAIN_PREFIX)
     data_options = {
@@ -97,10 +105,10 @@ def command(
         for name, value in options.items()
         if not name.startswith((MODEL_PREFIX, TRAIN_PREFIX))
     }
-    if is_index(data):
-        refuse_given(context, data_options, f"has no effect: {data} is an index already")
+    if (index_file := one_index(data)) is not None:
+        refuse_given(context, data_options, f"has no effect: {index_file} is an index already")
     if out is None:
-        out = data.with_suffix(MODEL_SUFFIX) if resume is None else last_of(resume)
+        out = default_output(data, MODEL_SUFFIX) if resume is None else last_of(resume)
     require_writable(out)
     if resume is None:
         config = TrainConfig.from_dict(train_settings)
@@ -127,11 +135,11 @@ def command(
 
 
 def _index_of(
-    data: Path, config: TrainConfig, context: int | None, data_options: dict[str, Any]
+    data: Sequence[Path], config: TrainConfig, context: int | None, data_options: dict[str, Any]
 ) -> TrieIndex:
-    """The index to train on: opened, or built in memory where `data` is a text."""
-    if is_index(data):
-        return open_index(data)
+    """The index to train on: opened, or built in memory where `data` are texts."""
+    if (index_file := one_index(data)) is not None:
+        return open_index(index_file)
     depth = data_options.pop("depth")
     if config.mode == "window":
         depth = DEPTH_FOR_WINDOWS

@@ -79,7 +79,7 @@ def _gzip_chunks(file: IO[bytes], path: str, count: CountBytes | None) -> Iterat
 
 def _zstd_chunks(file: IO[bytes], path: str, count: CountBytes | None) -> Iterator[bytes]:
     """The frames of a file one after the other; the library's own reader overlooks a cut end."""
-    zstandard = require_extra("zstandard", "zstd", f"to read {path}")
+    zstandard = require_extra("zstandard", "zstd", f"reading {path}")
     context = zstandard.ZstdDecompressor(max_window_size=LARGEST_ZSTD_WINDOW)
     frame: Any = None
     try:

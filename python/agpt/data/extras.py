@@ -12,6 +12,5 @@ def require_extra(package: str, extra: str, purpose: str) -> Any:
         return importlib.import_module(package)
     except ImportError as error:
         raise ArgumentError(
-            f"{purpose} takes the Python package {package}: "
-            f"install it with pip install 'agpt-engine[{extra}]'"
+            f"{purpose} needs {package}: install it with pip install 'agpt-engine[{extra}]'"
         ) from error

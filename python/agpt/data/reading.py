@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +29,7 @@ def read_corpus(
     which share of the bytes was read.
     """
     names = tuple(os.fspath(path) for path in paths)
-    if len(names) == 1 and is_plain(names[0]):
+    if len(names) == 1 and is_plain(names[0]) and not Path(names[0]).is_fifo():
         return Corpus.from_plain_file(names[0], tokenizer, documents)
     count = None if progress is None else _ByteCounter(names, progress).add
     files = TextFiles(names, text_field, any_bytes=tokenizer == BYTES, count=count)

@@ -163,6 +163,6 @@ def _require_characters(text: str, place: str) -> None:
 def _not_utf8(path: str, offset: int, error: UnicodeDecodeError) -> FormatError:
     byte = error.object[error.start]
     return FormatError(
-        f"{display_name(path)} is not UTF-8: byte 0x{byte:02X} at offset {offset} begins no character; "
-        "convert it to UTF-8 or read it as bytes with --tokenizer byte"
+        f"{display_name(path)} is not UTF-8: byte 0x{byte:02X} at offset {offset} begins no "
+        "character; convert it to UTF-8 or read it as bytes with --tokenizer byte"
     )
