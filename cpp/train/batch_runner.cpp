@@ -33,8 +33,21 @@ BatchRunner<Real>::BatchRunner(const ModelConfig& config, const ParameterTable& 
   }
 }
 
+void BatchTotals::add(const BatchTotals& other) {
+  loss += other.loss;
+  weight += other.weight;
+  positions += other.positions;
+  rows += other.rows;
+  by_position.resize(std::max(by_position.size(), other.by_position.size()));
+  for (size_t p = 0; p < other.by_position.size(); ++p) {
+    by_position[p].loss += other.by_position[p].loss;
+    by_position[p].positions += other.by_position[p].positions;
+  }
+}
+
 template <class Real>
-BatchTotals BatchRunner<Real>::run(const StepWork& work, std::span<double> gradient, const InterruptCheck& check) {
+BatchTotals BatchRunner<Real>::run(const StepWork& work, std::span<double> gradient, Index n_positions,
+                                   const InterruptCheck& check) {
   std::fill(gradient.begin(), gradient.end(), 0.0);
   BatchTotals totals;
   for (Index first = 0; first < work.n_batches;) {
@@ -45,15 +58,11 @@ BatchTotals BatchRunner<Real>::run(const StepWork& work, std::span<double> gradi
     pool_.run(n_slots, [&](Index slot, int worker) {
       const Index begin = first + slot * n_batches / n_slots, end = first + (slot + 1) * n_batches / n_slots;
       Gradient<Real>* into = gradient.empty() ? nullptr : slots_[static_cast<size_t>(slot)].get();
-      sums[static_cast<size_t>(slot)] = run_slot(work, begin, end, into, workers_[static_cast<size_t>(worker)],
-                                                 worker == 0 ? check : InterruptCheck());
+      sums[static_cast<size_t>(slot)] =
+          run_slot(work, begin, end, into, n_positions, workers_[static_cast<size_t>(worker)],
+                   worker == 0 ? check : InterruptCheck());
     });
-    for (const BatchTotals& sum : sums) {
-      totals.loss += sum.loss;
-      totals.weight += sum.weight;
-      totals.positions += sum.positions;
-      totals.rows += sum.rows;
-    }
+    for (const BatchTotals& sum : sums) totals.add(sum);
     if (!gradient.empty())
       pool_.run(static_cast<Index>(table_.parameters().size()), [&](Index tensor, int) {
         for (Index slot = 0; slot < n_slots; ++slot)
@@ -66,9 +75,10 @@ BatchTotals BatchRunner<Real>::run(const StepWork& work, std::span<double> gradi
 
 template <class Real>
 BatchTotals BatchRunner<Real>::run_slot(const StepWork& work, Index begin, Index end, Gradient<Real>* gradient,
-                                        Worker& worker, const InterruptCheck& check) {
+                                        Index n_positions, Worker& worker, const InterruptCheck& check) {
   const FlushDenormals flush;
   BatchTotals totals;
+  totals.by_position.resize(static_cast<size_t>(n_positions));
   if (gradient != nullptr) gradient->clear();
   for (Index number = begin; number < end; ++number) {
     if (check) check();
@@ -77,13 +87,29 @@ BatchTotals BatchRunner<Real>::run_slot(const StepWork& work, Index begin, Index
     work.build(number, batch);
     if (batch.n_rows() == 0) continue;
     build_tiles(batch, backend_.tile_rows());
-    totals.loss +=
-        gradient != nullptr ? worker.transformer->loss_and_gradient(batch, *gradient) : worker.transformer->loss(batch);
+    totals.loss += gradient != nullptr ? worker.transformer->loss_and_gradient(batch, *gradient)
+                                       : loss(worker, totals.by_position);
     totals.weight += batch.total_weight;
     totals.positions += batch.n_positions;
     totals.rows += batch.n_rows();
   }
   return totals;
+}
+
+template <class Real>
+double BatchRunner<Real>::loss(Worker& worker, std::vector<PositionTotals>& by_position) {
+  const RowBatch& batch = worker.batch;
+  if (by_position.empty()) return worker.transformer->loss(batch);
+  worker.transformer->row_losses(batch, worker.row_losses);
+  double sum = 0;
+  for (size_t row = 0; row < worker.row_losses.size(); ++row) {
+    sum += worker.row_losses[row];
+    const auto p = static_cast<size_t>(batch.position[row]);
+    if (batch.weight[row] == 0 || p >= by_position.size()) continue;
+    by_position[p].loss += worker.row_losses[row];
+    ++by_position[p].positions;
+  }
+  return sum;
 }
 
 template class BatchRunner<float>;

@@ -13,12 +13,22 @@
 
 namespace agpt {
 
+/// Sums over the rows at one position index.
+struct PositionTotals {
+  double loss = 0;      ///< Sum of weighted cross-entropies, nats.
+  Index positions = 0;  ///< Rows with targets.
+};
+
 /// Sums over the batches of a step.
 struct BatchTotals {
   double loss = 0;      ///< Sum of weighted cross-entropies, nats.
   double weight = 0;    ///< Sum of weights.
   Index positions = 0;  ///< Rows with targets.
   Index rows = 0;       ///< Rows computed, ghosts included.
+  /// [p]: the rows at position index p, which see p + 1 tokens; empty unless asked for.
+  std::vector<PositionTotals> by_position;
+
+  void add(const BatchTotals& other);
 };
 
 /// Called now and then on the thread that asked for the work; throws to stop it.
@@ -30,17 +40,28 @@ class BatchRunner {
   BatchRunner(const ModelConfig& config, const ParameterTable& table, Backend<Real>& backend, int n_threads);
 
   /// gradient (flat, overwritten) = gradient of the sum of losses; where it is empty, only the losses are computed.
-  BatchTotals run(const StepWork& work, std::span<double> gradient, const InterruptCheck& check);
+  BatchTotals run(const StepWork& work, std::span<double> gradient, const InterruptCheck& check) {
+    return run(work, gradient, 0, check);
+  }
+
+  /// Only the losses, and also apart for each position index below `n_positions`.
+  BatchTotals run_by_position(const StepWork& work, Index n_positions, const InterruptCheck& check) {
+    return run(work, {}, n_positions, check);
+  }
 
  private:
   struct Worker {
     std::unique_ptr<Stream<Real>> stream;
     std::unique_ptr<Transformer<Real>> transformer;
     RowBatch batch;
+    std::vector<double> row_losses;
   };
 
-  BatchTotals run_slot(const StepWork& work, Index begin, Index end, Gradient<Real>* gradient, Worker& worker,
-                       const InterruptCheck& check);
+  BatchTotals run(const StepWork& work, std::span<double> gradient, Index n_positions, const InterruptCheck& check);
+  BatchTotals run_slot(const StepWork& work, Index begin, Index end, Gradient<Real>* gradient, Index n_positions,
+                       Worker& worker, const InterruptCheck& check);
+  /// The loss of a batch, added to `by_position` too where that is not empty.
+  double loss(Worker& worker, std::vector<PositionTotals>& by_position);
 
   const ParameterTable& table_;
   Backend<Real>& backend_;

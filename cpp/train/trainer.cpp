@@ -64,6 +64,7 @@ StepReport Trainer<Real>::step(const InterruptCheck& check) {
   send_parameters();
   const BatchTotals totals = runner_.run(source_->work(step_count_), gradient_, check);
   const double scale = 1 / normaliser(totals);
+  for (double& value : gradient_) value *= scale;
 
   StepReport report;
   report.step = step_count_ + 1;
@@ -71,14 +72,14 @@ StepReport Trainer<Real>::step(const InterruptCheck& check) {
   report.positions = totals.positions;
   report.weight = totals.weight;
   report.learning_rate = config_.schedule.learning_rate(step_count_);
-  report.gradient_norm = scale * l2_norm(gradient_);
+  report.gradient_norm = l2_norm(gradient_);
   require_finite("loss", report.loss, report.step, report.learning_rate);
   require_finite("gradient", report.gradient_norm, report.step, report.learning_rate);
 
   const double limit = config_.optimizer.clip_norm;
   const double clip = limit > 0 && report.gradient_norm > limit ? limit / report.gradient_norm : 1;
-  optimizer_step<Real>(config_.optimizer, table_, report.step, report.learning_rate, scale * clip, gradient_,
-                       parameters_, moments_);
+  optimizer_step<Real>(config_.optimizer, table_, report.step, report.learning_rate, clip, gradient_, parameters_,
+                       moments_);
   ++step_count_;
   parameters_are_new_ = true;
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -95,9 +96,9 @@ double Trainer<Real>::gradient(std::span<double> flat, const InterruptCheck& che
 }
 
 template <class Real>
-BatchTotals Trainer<Real>::evaluate(const StepWork& work, const InterruptCheck& check) {
+BatchTotals Trainer<Real>::evaluate(const StepWork& work, Index n_positions, const InterruptCheck& check) {
   send_parameters();
-  return runner_.run(work, {}, check);
+  return runner_.run_by_position(work, n_positions, check);
 }
 
 template class Trainer<float>;

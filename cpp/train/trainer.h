@@ -48,8 +48,9 @@ class Trainer {
   /// Mean loss over the whole pass and its gradient (flat, size of the parameters), without an update.
   double gradient(std::span<double> flat, const InterruptCheck& check);
 
-  /// Mean loss over all batches of another source, without an update.
-  BatchTotals evaluate(const StepWork& work, const InterruptCheck& check);
+  /// Losses over all batches of another work, without an update; also apart for the position indices below
+  /// `n_positions`.
+  BatchTotals evaluate(const StepWork& work, Index n_positions, const InterruptCheck& check);
 
   /// Call after the parameters were changed from outside.
   void parameters_changed() { parameters_are_new_ = true; }
@@ -58,6 +59,9 @@ class Trainer {
   std::string backend_description() const { return backend_->description(); }
   const Schedule& schedule() const { return config_.schedule; }
   void set_base_learning_rate(double base);
+
+  /// The normalised gradient of the last step, before clipping (flat, size of the parameters); 0 before the first step.
+  std::span<double> last_gradient() { return gradient_; }
 
   /// Steps done. Setting it (with the moments) is what resuming means.
   Index step_count() const { return step_count_; }

@@ -55,25 +55,33 @@ Transformer<Real>::Transformer(const ModelConfig& config, const ParameterTable& 
     : config_(config), table_(table), stream_(stream) {}
 
 template <class Real>
-double Transformer<Real>::loss(const RowBatch& batch) {
-  begin(batch, nullptr, batch.n_rows());
+void Transformer<Real>::scored_logits(const RowBatch& batch, Gradient<Real>* gradient) {
+  begin(batch, gradient, batch.n_rows());
   const auto n_tiles = static_cast<Index>(batch.tiles.size());
   forward(0, batch.n_rows(), batch.n_leading_ghosts, 0, batch.first_scored_tile, n_tiles);
   head(batch.n_leading_ghosts, batch.n_rows());
-  return stream_.cross_entropy(config_.vocab_size, batch.n_leading_ghosts, batch.n_rows(),
-                               scratch(kLogits, config_.vocab_size), false);
+}
+
+template <class Real>
+double Transformer<Real>::loss(const RowBatch& batch) {
+  scored_logits(batch, nullptr);
+  return cross_entropy(batch.n_leading_ghosts, batch.n_rows(), false);
+}
+
+template <class Real>
+void Transformer<Real>::row_losses(const RowBatch& batch, std::vector<double>& losses) {
+  scored_logits(batch, nullptr);
+  losses.assign(static_cast<size_t>(batch.n_rows()), 0.0);
+  for (Index row = batch.n_leading_ghosts; row < batch.n_rows(); ++row)
+    losses[static_cast<size_t>(row)] = cross_entropy(row, row + 1, false);
 }
 
 template <class Real>
 double Transformer<Real>::loss_and_gradient(const RowBatch& batch, Gradient<Real>& gradient) {
-  begin(batch, &gradient, batch.n_rows());
-  const auto n_tiles = static_cast<Index>(batch.tiles.size());
-  forward(0, batch.n_rows(), batch.n_leading_ghosts, 0, batch.first_scored_tile, n_tiles);
-  head(batch.n_leading_ghosts, batch.n_rows());
-  const double loss = stream_.cross_entropy(config_.vocab_size, batch.n_leading_ghosts, batch.n_rows(),
-                                            scratch(kLogits, config_.vocab_size), true);
+  scored_logits(batch, &gradient);
+  const double loss = cross_entropy(batch.n_leading_ghosts, batch.n_rows(), true);
   head_backward(batch.n_leading_ghosts, batch.n_rows());
-  backward(batch.n_rows(), batch.n_leading_ghosts, batch.first_scored_tile, n_tiles);
+  backward(batch.n_rows(), batch.n_leading_ghosts, batch.first_scored_tile, static_cast<Index>(batch.tiles.size()));
   return loss;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "cpp/backend/backend.h"
 #include "cpp/model/model_config.h"
@@ -25,6 +26,9 @@ class Transformer {
 
   /// Sum over the batch's rows of their weighted cross-entropy, in nats.
   double loss(const RowBatch& batch);
+
+  /// The same for each row apart: losses (rows), overwritten; 0 for rows without targets.
+  void row_losses(const RowBatch& batch, std::vector<double>& losses);
 
   /// The same, and adds the gradient of all parameters to `gradient`. The gradient is that of the sum: it is divided by
   /// the total weight once per step, by whoever knows the step.
@@ -79,6 +83,12 @@ class Transformer {
   NormShape norm_shape(const NormParameters& parameters) const;
 
   void begin(const RowBatch& batch, Gradient<Real>* gradient, Index capacity);
+  /// Computes the logits of all rows that have targets.
+  void scored_logits(const RowBatch& batch, Gradient<Real>* gradient);
+  /// Cross-entropy of the rows [begin, end), whose logits are computed.
+  double cross_entropy(Index begin, Index end, bool gradient) {
+    return stream_.cross_entropy(config_.vocab_size, begin, end, scratch(kLogits, config_.vocab_size), gradient);
+  }
   /// Runs the layers over [begin, end); behind the last layer's keys and values only the rows from `scored` on.
   void forward(Index begin, Index end, Index scored, Index first_tile, Index scored_tile, Index end_tile);
   void forward_layer(int layer, Index begin, Index end, Index scored, Index first_tile, Index end_tile);

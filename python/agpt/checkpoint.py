@@ -31,6 +31,7 @@ FORMAT_VERSION = 1
 METADATA_KEY = "agpt"
 DTYPES = ("float32", "float64")
 MOMENT_PREFIX = "optimizer."
+FINGERPRINT = "training.fingerprint"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +59,12 @@ class TrainingState:
     best_loss: float | None
     moments: Tensors
     """For each moment of the optimizer and each parameter: `m.<parameter>` and `v.<parameter>`."""
+    base_lr: float
+    """The rate that the schedule scales: the configured one unless the run was told another."""
+    context: int
+    """Most tokens that a trained prediction sees."""
+    fingerprint: npt.NDArray[np.uint64]
+    """Of the training text, see text_fingerprint."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +97,10 @@ def write_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> No
             "step": state.step,
             "data": dataclasses.asdict(state.data),
             "best_loss": state.best_loss,
+            "base_lr": state.base_lr,
+            "context": state.context,
         }
+        tensors[FINGERPRINT] = state.fingerprint
         for name, value in state.moments.items():
             tensors[MOMENT_PREFIX + name] = np.ascontiguousarray(value)
     metadata = {METADATA_KEY: json.dumps(document, ensure_ascii=False)}
@@ -144,7 +154,7 @@ def _checkpoint_from(
     expected = set(shapes)
     if document["training"] is not None:
         training = _training_state_from(document["training"], tensors, shapes, dtype)
-        expected |= {MOMENT_PREFIX + name for name in training.moments}
+        expected |= {MOMENT_PREFIX + name for name in training.moments} | {FINGERPRINT}
     for name in tensors:
         if name not in expected:
             raise ArgumentError(f"its tensor {name!r} belongs to no parameter of the model")
@@ -190,7 +200,15 @@ def _training_state_from(
     best_loss = document["best_loss"]
     if best_loss is not None and not math.isfinite(best_loss):
         raise ArgumentError(f"its best loss is {best_loss}")
-    return TrainingState(config, total_steps, step, data, best_loss, moments)
+    base_lr, context = float(document["base_lr"]), int(document["context"])
+    if not 0 < base_lr < math.inf or context < 1:
+        raise ArgumentError(f"its learning rate is {base_lr} and its trained context {context}")
+    fingerprint = tensors.get(FINGERPRINT)
+    if fingerprint is None or fingerprint.ndim != 1 or fingerprint.dtype != np.uint64:
+        raise ArgumentError("the fingerprint of its training text is missing or of another type")
+    return TrainingState(
+        config, total_steps, step, data, best_loss, moments, base_lr, context, fingerprint
+    )
 
 
 def moment_names(config: TrainConfig) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,20 @@ FIRST_CONTINUATION_BYTE, END_OF_CONTINUATION_BYTES = 0x80, 0xC0
 
 
 @dataclasses.dataclass(frozen=True)
+class DepthLoss:
+    """The predictions that saw exactly `context` tokens; `loss` is None where there are none."""
+
+    context: int
+    positions: int
+    loss: float | None
+
+
+@dataclasses.dataclass(frozen=True)
 class Evaluation:
     """The result of one evaluation.
 
-    `loss` is the mean over `positions` predictions in nats, `bits_per_character` counts the
-    boundary of a document as a character and is None for tokens without a text.
+    `loss` is the mean over `positions` predictions in nats. Bits count the boundary of a document
+    as one character and one byte, and are None for tokens without a text.
     """
 
     split: str
@@ -31,21 +41,31 @@ class Evaluation:
     loss: float
     perplexity: float
     bits_per_character: float | None
+    bits_per_byte: float | None
     seconds: float
+    by_depth: tuple[DepthLoss, ...] | None = None
+    """One entry for each context length from 1, where asked for."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields, for JSON."""
-        return dataclasses.asdict(self)
+        """The fields, for JSON; `by_depth` only where it was asked for."""
+        values = dataclasses.asdict(self)
+        if self.by_depth is None:
+            del values["by_depth"]
+        return values
 
     def __str__(self) -> str:
         """One line that names everything."""
-        bits = self.bits_per_character
         return (
             f"split={self.split} context={self.context} stride={self.stride} "
             f"positions={self.positions} nats={self.loss:.4f} perplexity={self.perplexity:.4f} "
-            f"bits_per_character={'none' if bits is None else f'{bits:.4f}'} "
+            f"bits_per_character={_number(self.bits_per_character)} "
+            f"bits_per_byte={_number(self.bits_per_byte)} "
             f"seconds={self.seconds:.2f}"
         )
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4f}"
 
 
 def resolved_window(model: Model, context: int | None, stride: int | None) -> tuple[int, int]:
@@ -67,6 +87,7 @@ def evaluate(
     split: str,
     context: int | None = None,
     stride: int | None = None,
+    by_depth: bool = False,
     backend: str = "cpu",
     threads: int = 0,
 ) -> Evaluation:
@@ -79,7 +100,15 @@ def evaluate(
     engine_trainer = trainer_class(
         model.config.engine_config(), options, source, model.flat_parameters, backend
     )
-    return evaluate_with(engine_trainer, model, text, split=split, context=context, stride=stride)
+    return evaluate_with(
+        engine_trainer,
+        model,
+        text,
+        split=split,
+        context=context,
+        stride=stride,
+        by_depth=by_depth,
+    )
 
 
 def evaluate_with(
@@ -90,16 +119,19 @@ def evaluate_with(
     split: str,
     context: int | None,
     stride: int | None,
+    by_depth: bool = False,
 ) -> Evaluation:
     """Scores a text with an engine trainer that holds the model's parameters."""
     require_two_tokens(text)
     context, stride = resolved_window(model, context, stride)
     start = time.perf_counter()
-    loss_sum, positions = engine_trainer.evaluate(
-        text.tokens, text.document_starts, context, stride
+    loss_sum, positions, depths = engine_trainer.evaluate(
+        text.tokens, text.document_starts, context, stride, by_depth
     )
     seconds = time.perf_counter() - start
     loss = loss_sum / positions
+    bits = loss / math.log(2)
+    size = characters_and_bytes(model.vocabulary, text)
     return Evaluation(
         split=split,
         context=context,
@@ -107,22 +139,32 @@ def evaluate_with(
         positions=positions,
         loss=loss,
         perplexity=math.exp(loss) if loss < 700 else math.inf,
-        bits_per_character=bits_per_character(loss, model.vocabulary, text),
+        bits_per_character=None if size is None else bits * text.tokens.size / size[0],
+        bits_per_byte=None if size is None else bits * text.tokens.size / size[1],
         seconds=seconds,
+        by_depth=_depth_losses(depths) if by_depth else None,
     )
 
 
-def bits_per_character(loss: float, vocabulary: Vocabulary | None, text: TokenText) -> float | None:
-    """Nats per token in bits per character; of bytes, continuation bytes begin no character."""
+def _depth_losses(sums: Iterable[tuple[float, int]]) -> tuple[DepthLoss, ...]:
+    """Means of the sums for the context lengths 1, 2, ..."""
+    return tuple(
+        DepthLoss(context, positions, loss / positions if positions > 0 else None)
+        for context, (loss, positions) in enumerate(sums, start=1)
+    )
+
+
+def characters_and_bytes(vocabulary: Vocabulary | None, text: TokenText) -> tuple[int, int] | None:
+    """Characters and UTF-8 bytes of a text, each at least 1; None for tokens without a text."""
     if vocabulary is None or vocabulary.kind == "tokens":
         return None
-    bits = loss / math.log(2)
+    tokens = text.tokens
     if vocabulary.kind == "char":
-        return bits
-    continuation = (text.tokens >= FIRST_CONTINUATION_BYTE) & (
-        text.tokens < END_OF_CONTINUATION_BYTES
-    )
-    return bits * text.tokens.size / max(1, int(np.count_nonzero(~continuation)))
+        lengths = np.ones(vocabulary.size, np.int64)
+        lengths[: len(vocabulary.characters)] = [len(c.encode()) for c in vocabulary.characters]
+        return tokens.size, int(lengths[tokens].sum())
+    continuation = (tokens >= FIRST_CONTINUATION_BYTE) & (tokens < END_OF_CONTINUATION_BYTES)
+    return max(1, int(np.count_nonzero(~continuation))), tokens.size
 
 
 def require_two_tokens(text: TokenText) -> None:

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from agpt.checkpoint import (
 )
 from agpt.evaluation import Evaluation, evaluate_with
 from agpt.model import Model, named_views
+from agpt.text_fingerprint import Hashes, fingerprint_of
 from agpt.token_text import TRAIN, VALIDATION, require_same_vocabulary, text_of_split
 from agpt.train_config import TrainConfig
 
@@ -43,6 +44,10 @@ class StepReport:
     """Norm of the gradient before clipping."""
     seconds: float
     """Wall-clock time of the step."""
+
+
+StepCallback = Callable[["Trainer", StepReport], object]
+"""Called with the trainer and the report after each step; returning True ends the training."""
 
 
 class Trainer:
@@ -89,6 +94,20 @@ class Trainer:
         while self.step_count < self.total_steps:
             yield self.step()
 
+    def fit(self, callbacks: Iterable[StepCallback] = ()) -> StepReport | None:
+        """Makes the steps that are left, calling each of `callbacks` after each step.
+
+        A callback that returns True ends the training; it may set `lr` and write to the parameters.
+        Returns the last report, None where no step was left.
+        """
+        callbacks = tuple(callbacks)
+        report = None
+        for report in self:
+            answers = [callback(self, report) for callback in callbacks]
+            if any(answer is True for answer in answers):
+                break
+        return report
+
     def step(self) -> StepReport:
         """One optimizer step.
 
@@ -114,13 +133,26 @@ class Trainer:
         loss = self._engine.gradient(flat)
         return loss, named_views(self.model.config, flat)
 
+    def last_gradient(self) -> Tensors:
+        """The gradient of the last step by parameter, float64, before clipping: of its mean loss.
+
+        The arrays are views of the engine's own buffer, which the next step overwrites; copy what
+        should last. Before the first step they are 0.
+        """
+        return named_views(self.model.config, self._engine.last_gradient)
+
     def evaluate(
-        self, split: str = VALIDATION, context: int | None = None, stride: int | None = None
+        self,
+        split: str = VALIDATION,
+        context: int | None = None,
+        stride: int | None = None,
+        by_depth: bool = False,
     ) -> Evaluation:
         """Mean loss on a part of the data: val, train or all.
 
         The context is the trained one unless given; windows are disjoint unless `stride` is
-        smaller than the context, which lets them overlap and scores every token once.
+        smaller than the context, which lets them overlap and scores every token once. `by_depth`
+        also gives the loss apart for each number of tokens that the predictions saw.
         """
         self._engine.parameters_changed()
         return evaluate_with(
@@ -128,9 +160,18 @@ class Trainer:
             self.model,
             text_of_split(self.data, split),
             split=split,
-            context=context,
+            context=self.context if context is None else context,
             stride=stride,
+            by_depth=by_depth,
         )
+
+    @property
+    def context(self) -> int:
+        """Most tokens that a trained prediction sees: the index's depth, or the windows' length."""
+        if self.config.mode == "window":
+            return self.config.context or self.model.config.context
+        assert isinstance(self.data, TrieIndex)
+        return int(self.data.depth)
 
     @property
     def step_count(self) -> int:
@@ -149,8 +190,22 @@ class Trainer:
 
     @property
     def lr(self) -> float:
-        """Learning rate of the next step."""
+        """Learning rate of the next step; setting it scales the rest of the schedule alike.
+
+        Checkpoints keep what was set. ArgumentError unless it is a positive number, and where the
+        schedule has come down to 0.
+        """
         return float(self._engine.learning_rate)
+
+    @lr.setter
+    def lr(self, rate: float) -> None:
+        share = self.lr / self._engine.base_learning_rate
+        if share == 0:
+            raise ArgumentError(
+                f"the schedule {self.config.schedule} is at 0 after step {self.step_count}: "
+                "no learning rate can be set"
+            )
+        self._engine.base_learning_rate = rate / share
 
     @property
     def backend_description(self) -> str:
@@ -166,6 +221,9 @@ class Trainer:
             data=self._data_record,
             best_loss=self.best_loss,
             moments=self._moments(),
+            base_lr=self._engine.base_learning_rate,
+            context=self.context,
+            fingerprint=self._fingerprint,
         )
         model = self.model
         write_checkpoint(
@@ -210,6 +268,12 @@ class Trainer:
         for name, view in self._moments().items():
             view[...] = state.moments[name]
         self.best_loss = state.best_loss
+        self._engine.base_learning_rate = state.base_lr
+        self._fingerprint = state.fingerprint
+
+    @functools.cached_property
+    def _fingerprint(self) -> Hashes:
+        return fingerprint_of(text_of_split(self.data, TRAIN).tokens)
 
     @functools.cached_property
     def _data_record(self) -> TrainingData:

@@ -182,24 +182,45 @@ struct BoundTrainer {
                 std::span<Real>(flat.data(), flat.size())) {}
 
   template <class Id>
-  nb::tuple evaluate(const Ids<Id>& tokens, const Ids<int64_t>& document_starts, Index context, Index stride) {
+  nb::tuple evaluate(const Ids<Id>& tokens, const Ids<int64_t>& document_starts, Index context, Index stride,
+                     bool by_depth) {
     agpt::BatchTotals totals;
     const agpt::StepWork work = agpt::evaluation_work(text_view(tokens, document_starts), context, stride, 256);
     {
       nb::gil_scoped_release release;
-      totals = trainer.evaluate(work, interrupt_check());
+      totals = trainer.evaluate(work, by_depth ? context : 0, interrupt_check());
     }
-    return nb::make_tuple(totals.loss, totals.positions);
+    nb::list depths;
+    for (const agpt::PositionTotals& sum : totals.by_position) depths.append(nb::make_tuple(sum.loss, sum.positions));
+    return nb::make_tuple(totals.loss, totals.positions, depths);
   }
 
   Flat<Real> parameters;
   agpt::Trainer<Real> trainer;
 };
 
+template <class Real, class Id>
+void bind_evaluate(nb::class_<BoundTrainer<Real>>& trainer) {
+  trainer.def("evaluate", &BoundTrainer<Real>::template evaluate<Id>, "tokens"_a.noconvert(), "document_starts"_a,
+              "context"_a, "stride"_a, "by_depth"_a = false,
+              "Sum of the losses (nats) and number of scored positions of windows of `context` tokens every `stride` "
+              "tokens; where by_depth, also a list of both for each context length from 1.");
+}
+
+/// An array of numbers that `owner` keeps.
+template <class Value>
+nb::object array_on(std::span<Value> values, nb::handle owner) {
+  return nb::cast(nb::ndarray<nb::numpy, Value, nb::ndim<1>>(values.data(), {values.size()}, owner));
+}
+
 template <class Real>
 void bind_trainer_of(nb::module_& m, const char* name) {
   using Bound = BoundTrainer<Real>;
-  nb::class_<Bound>(m, name, "Makes optimizer steps on parameters that the caller owns, in place.")
+  nb::class_<Bound> trainer(m, name, "Makes optimizer steps on parameters that the caller owns, in place.");
+  bind_evaluate<Real, uint8_t>(trainer);
+  bind_evaluate<Real, uint16_t>(trainer);
+  bind_evaluate<Real, uint32_t>(trainer);
+  trainer
       .def(nb::init<const agpt::ModelConfig&, const TrainerConfig&, std::shared_ptr<StepSource>, const Flat<Real>&,
                     const std::string&>(),
            "config"_a, "options"_a, "source"_a, "parameters"_a.noconvert(), "backend"_a = "cpu", nb::keep_alive<1, 4>())
@@ -219,20 +240,13 @@ void bind_trainer_of(nb::module_& m, const char* name) {
           "flat"_a.noconvert(),
           "Writes the gradient of the mean loss over the whole pass into flat (parameters,); returns that loss in "
           "nats.")
-      .def("evaluate", &Bound::template evaluate<uint8_t>, "tokens"_a.noconvert(), "document_starts"_a, "context"_a,
-           "stride"_a,
-           "Sum of the losses (nats) and number of scored positions of windows of `context` tokens every `stride` "
-           "tokens.")
-      .def("evaluate", &Bound::template evaluate<uint16_t>, "tokens"_a.noconvert(), "document_starts"_a, "context"_a,
-           "stride"_a)
-      .def("evaluate", &Bound::template evaluate<uint32_t>, "tokens"_a.noconvert(), "document_starts"_a, "context"_a,
-           "stride"_a)
       .def(
           "parameters_changed", [](Bound& self) { self.trainer.parameters_changed(); },
           "To be called after writing to the parameters.")
-      .def(
-          "set_learning_rate", [](Bound& self, double rate) { self.trainer.set_base_learning_rate(rate); }, "rate"_a,
-          "Sets the base rate that the schedule scales.")
+      .def_prop_rw(
+          "base_learning_rate", [](Bound& self) { return self.trainer.schedule().base; },
+          [](Bound& self, double base) { self.trainer.set_base_learning_rate(base); },
+          "The rate that the schedule scales.")
       .def_prop_ro(
           "learning_rate", [](Bound& self) { return self.trainer.schedule().learning_rate(self.trainer.step_count()); },
           "The rate of the next step.")
@@ -240,11 +254,12 @@ void bind_trainer_of(nb::module_& m, const char* name) {
           "step_count", [](Bound& self) { return self.trainer.step_count(); },
           [](Bound& self, Index count) { self.trainer.set_step_count(count); }, "Steps done.")
       .def_prop_ro(
-          "moments",
-          [](nb::handle self) {
-            const std::span<Real> moments = nb::cast<Bound&>(self).trainer.moments();
-            return nb::ndarray<nb::numpy, Real, nb::ndim<1>>(moments.data(), {moments.size()}, self);
-          },
+          "last_gradient",
+          [](nb::handle self) { return array_on(nb::cast<Bound&>(self).trainer.last_gradient(), self); },
+          "The normalised gradient of the last step before clipping (parameters,), float64; the next step overwrites "
+          "it.")
+      .def_prop_ro(
+          "moments", [](nb::handle self) { return array_on(nb::cast<Bound&>(self).trainer.moments(), self); },
           "The optimizer's state (moments * parameters,), writable.")
       .def_prop_ro("backend_description", [](Bound& self) { return self.trainer.backend_description(); });
 }

@@ -113,3 +113,66 @@ def test_one_token_cannot_be_scored(make_model: Callable[..., Model]) -> None:
     text = TokenText.from_tokens(np.zeros(1, np.uint8), None)
     with pytest.raises(ArgumentError, match="has 1 tokens: at least 2 are needed"):
         evaluate(make_model(), text, split="all")
+
+
+@pytest.mark.parametrize(("context", "stride"), [(6, 6), (6, 2), (4, 4), (5, 1)])
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+def test_losses_by_depth_are_those_of_the_rows_of_all_windows(
+    make_model: Callable[..., Model], index: TrieIndex, context: int, stride: int, backend: str
+) -> None:
+    model = make_model(dtype="float64")
+    tokens = index.held_out[:60]
+    result = evaluate(
+        model, TokenText.from_tokens(tokens, None), split="val", context=context, stride=stride,
+        by_depth=True, backend=backend, threads=2,
+    )  # fmt: skip
+    expected: dict[int, list[float]] = {depth: [] for depth in range(1, context + 1)}
+    scored = 0  # predictions so far; the next window ends `stride` predictions later
+    while scored < tokens.size - 1:
+        end = min(context if scored == 0 else scored + stride, tokens.size - 1)
+        begin = end - min(context, end)
+        for target in range(scored + 1, end + 1):
+            depth = target - begin
+            loss, _ = loss_of_windows(model, [(tokens[begin : target + 1], depth - 1)])
+            expected[depth].append(loss)
+        scored = end
+    assert result.by_depth is not None
+    assert [entry.context for entry in result.by_depth] == list(expected)
+    for entry in result.by_depth:
+        losses = expected[entry.context]
+        assert entry.positions == len(losses)
+        assert entry.loss == (pytest.approx(np.mean(losses), rel=1e-9) if losses else None)
+    total = sum(e.loss * e.positions for e in result.by_depth if e.loss is not None)
+    assert total / result.positions == pytest.approx(result.loss, rel=1e-12)
+
+
+def test_losses_by_depth_are_given_on_request_only(
+    make_model: Callable[..., Model], index: TrieIndex
+) -> None:
+    trainer = Trainer(make_model(), index)
+    plain, by_depth = trainer.evaluate(), trainer.evaluate(by_depth=True)
+    assert "by_depth" not in plain.to_dict()
+    assert [entry["context"] for entry in by_depth.to_dict()["by_depth"]] == [1, 2, 3, 4, 5, 6]
+    assert by_depth.loss == pytest.approx(plain.loss, rel=1e-6)
+
+
+def test_bits_per_byte_and_per_character_are_the_same_bits_of_the_whole_text() -> None:
+    text = "aäö€" * 20
+    for tokenizer in ("char", "byte"):
+        corpus = Corpus.from_text(text, tokenizer=tokenizer)
+        model = Model(ModelConfig(corpus.vocab_size, context=4), vocabulary=corpus.vocabulary)
+        config = TrainConfig(mode="window", windows_per_step=1)
+        result = Trainer(model, corpus, config).evaluate("train")
+        bits = result.loss / math.log(2) * corpus.tokens.size
+        assert result.bits_per_character == pytest.approx(bits / len(text))
+        assert result.bits_per_byte == pytest.approx(bits / len(text.encode()))
+
+
+def test_a_trainer_evaluates_at_the_context_that_it_trains(
+    make_model: Callable[..., Model], index: TrieIndex
+) -> None:
+    wide = make_model(context=20)
+    assert Trainer(wide, index).evaluate().context == index.depth == 6
+    windows = TrainConfig(mode="window", context=9, windows_per_step=1)
+    assert Trainer(wide, index, windows).evaluate().context == 9
+    assert Trainer(wide, index).evaluate(context=20).context == 20
