@@ -3,16 +3,22 @@
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 
-def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
-    """Writes beside `path`, flushes to the disk, then renames; `path` never holds half a file."""
+@contextlib.contextmanager
+def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A file to write beside `path`; renamed into place when all was written and is on the disk.
+
+    `path` never holds half a file: if the body raises, what was written is removed.
+    """
     path = Path(path)
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, _mode_of_new_file(path))
@@ -21,6 +27,12 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+
+
+def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
+    """Writes `content` as `atomic_file` does."""
+    with atomic_file(path) as file:
+        file.write(content)
 
 
 def _mode_of_new_file(path: Path) -> int:

@@ -16,6 +16,9 @@ VERBS = (
     "trie-profile",
     "radix-verify",
     "export",
+    "bayesian-posterior",
+    "convergence",
+    "check-weights",
     "info",
 )
 

@@ -6,12 +6,14 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Container, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from agpt import _engine
 from agpt._engine import ArgumentError, Error
+from agpt.plots import SUFFIXES
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -117,6 +119,15 @@ def common_options(function: Function) -> Function:
     ):
         function = option(function)
     return function
+
+
+def plot_option(function: Function) -> Function:
+    """Adds --plot; the function takes `plot`, and calls require_plotting(plot) before its work."""
+    return click.option(
+        "--plot",
+        type=click.Path(path_type=Path),
+        help=f"Draw it into this file ({', '.join(SUFFIXES)}); needs matplotlib.",
+    )(function)
 
 
 def _set_memory_cap(context: click.Context, parameter: click.Parameter, value: float) -> None:
