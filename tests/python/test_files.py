@@ -44,3 +44,18 @@ def test_places_that_cannot_be_written_are_refused_before_the_work(tmp_path: Pat
         files.require_writable(tmp_path / "missing" / "a")
     with pytest.raises(IsADirectoryError, match="is a folder"):
         files.require_writable(tmp_path)
+
+
+def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+
+    def write_half() -> None:
+        with files.atomic_file(path) as file:
+            file.write(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_half()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]

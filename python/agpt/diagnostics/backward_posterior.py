@@ -25,7 +25,8 @@ class Spread:
     def of(cls, values: npt.NDArray[Any]) -> "Spread":
         """The spread of at least one value."""
         at = [int(q * (values.size - 1)) for q in (0, 0.25, 0.5, 0.75, 1)]
-        return cls(*(float(v) for v in np.partition(values, at)[at]), float(values.mean()))
+        least, p25, median, p75, most = (float(v) for v in np.partition(values, at)[at])
+        return cls(least, p25, median, p75, most, float(values.mean()))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -87,7 +87,7 @@ def _read_mgpt(path: Path) -> ModelWeights:
 def _block_shapes(settings: dict[str, int]) -> dict[str, tuple[int, int]]:
     d, f = settings["d_model"], settings["d_ff"]
     vector = (1, d)
-    shapes = {}
+    shapes: dict[str, tuple[int, int]] = {}
     for name in ("wq", "wk", "wv", "wo"):
         shapes |= {f"{name}.weight": (d, d), f"{name}.bias": vector}
     return shapes | {
