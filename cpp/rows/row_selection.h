@@ -74,7 +74,9 @@ struct SelectedEdge : TrieEdge {
 /// Walks the nodes of an index in pre-order with their selected rows.
 class SelectionWalk {
  public:
+  /// The selection must outlive the walk.
   SelectionWalk(const RowSelection& selection, Index first_node);
+  SelectionWalk(RowSelection&&, Index) = delete;
 
   /// Moves to the next node and fills `edge`; false at the end.
   bool next(SelectedEdge& edge);

@@ -8,14 +8,14 @@
 
 namespace agpt {
 
-/// Appends one window: rows for tokens[0 .. n-1), each with the token behind it as its one target, weight 1. Rows
-/// before `first_scored` are context alone (weight 0).
+/// Appends one window: rows for tokens[0 .. n-1), each with the token behind it as its one target, of weight `weight`.
+/// Rows before `first_scored` are context alone (weight 0).
 template <class Id>
-void append_window_rows(std::span<const Id> tokens, RowBatch& batch, Index first_scored = 0) {
+void append_window_rows(std::span<const Id> tokens, RowBatch& batch, Index first_scored = 0, double weight = 1) {
   int32_t parent = -1;
   for (size_t i = 0; i + 1 < tokens.size(); ++i) {
     parent = batch.begin_row(static_cast<Token>(tokens[i]), static_cast<int32_t>(i), parent);
-    if (static_cast<Index>(i) >= first_scored) batch.add_target(static_cast<Token>(tokens[i + 1]), 1);
+    if (static_cast<Index>(i) >= first_scored) batch.add_target(static_cast<Token>(tokens[i + 1]), weight);
     batch.end_row();
   }
 }

@@ -89,6 +89,28 @@ struct SampleStepConfig {
 /// are context alone. The index must outlive the source.
 std::unique_ptr<StepSource> make_sample_source(const TrieIndex& index, const SampleStepConfig& config);
 
+/// The shared core of a trie, exactly, and windows of the text for what lies below and beyond it.
+struct HybridStepConfig {
+  TrieStepConfig core;  ///< steps over the rows of mass above 1
+  Index context = 128;  ///< tokens of a window; at least the depth of the index
+  Index windows = 16;   ///< windows of a step, drawn uniformly from all starts
+
+  void validate() const;
+};
+
+/// The expected gradient of a pass is that of all windows of `context` tokens, whatever the shares of the two. The index
+/// must have all starts of a running text, and must outlive the source.
+std::unique_ptr<StepSource> make_hybrid_source(const TrieIndex& index, const HybridStepConfig& config);
+
+/// `n_steps` steps of a source; the last stage of a curriculum never ends.
+struct Stage {
+  Index n_steps;
+  std::shared_ptr<StepSource> source;
+};
+
+/// Stages one after another, each from its own first step. A pass is one of the last stage.
+std::unique_ptr<StepSource> make_staged_source(std::vector<Stage> stages);
+
 /// A text and where documents begin in it (nowhere: one running text). The tokens belong to someone else.
 struct TextView {
   TokenView tokens;

@@ -18,7 +18,7 @@ from agpt.validation import (
     setting,
 )
 
-Mode = Literal["trie", "window"]
+Mode = Literal["trie", "window", "hybrid"]
 Unit = Literal["positions", "pass", "root-child", "bigram", "ngram", "balanced", "sample"]
 Sampler = Literal["path", "mass-walk", "root-child", "node"]
 Order = Literal["shuffled", "fixed", "mass"]
@@ -41,7 +41,11 @@ class TrainConfig:
     changes the speed only; `batch_rows` is also the grain in which the rows of a trie are shuffled.
     """
 
-    mode: Mode = setting("trie", "Train on the positions of the trie, or on windows of the text.")
+    mode: Mode = setting(
+        "trie",
+        "Train on the positions of the trie, on windows of the text, or on both: the positions "
+        "that occur more than once, and windows for the rest.",
+    )
     unit: Unit = setting("positions", "What one step on the trie covers; pass is the whole trie.")
     positions_per_step: int = setting(
         2048, "Positions of a step, for unit positions; the most of a unit, for balanced."
@@ -87,7 +91,10 @@ class TrainConfig:
     normalise: Normalisation = setting(
         "step", "Divide gradients by the weight of the step, or by the mean of the pass."
     )
-    windows_per_step: int = setting(64, "Windows of a step, for mode window.")
+    curriculum: str = setting(
+        "", "Stages DEPTH:STEPS,... that train on shallow positions first.", "none"
+    )
+    windows_per_step: int = setting(64, "Windows of a step, for modes window and hybrid.")
     context: int | None = setting(None, "Length of windows.", "the model's context")
     stride: int = setting(0, "Tokens between neighbouring windows; 0 is their length.")
     window_order: WindowOrder = setting(
@@ -155,6 +162,11 @@ class TrainConfig:
                 "choose tails full or another unit"
             )
         require_between("min_lr_ratio", self.min_lr_ratio, 0, 1)
+        if self.curriculum_stages and (self.mode != "trie" or self.unit == "sample"):
+            raise ArgumentError(
+                "curriculum is given, but only mode trie with units of the trie has depths to go "
+                "through: leave it out"
+            )
         if self.weight_decay and self.optimizer == "adam":
             raise ArgumentError(
                 f"weight_decay is {self.weight_decay}, but adam has none: choose optimizer adamw"
@@ -177,6 +189,20 @@ class TrainConfig:
         if self.steps is not None:
             return self.steps
         return max(1, math.ceil((self.epochs or 1.0) * steps_per_pass))
+
+    @property
+    def curriculum_stages(self) -> list[tuple[int, int]]:
+        """Depth and number of steps of each stage before training on all positions."""
+        stages = []
+        for stage in filter(None, self.curriculum.split(",")):
+            depth, colon, n_steps = stage.strip().partition(":")
+            if not (colon and depth.isdigit() and n_steps.isdigit() and int(depth) * int(n_steps)):
+                raise ArgumentError(
+                    f"curriculum {self.curriculum!r} has the stage {stage!r}, but a stage is "
+                    "DEPTH:STEPS, both at least 1, such as 4:500,8:1000"
+                )
+            stages.append((int(depth), int(n_steps)))
+        return stages
 
     def base_lr(self, steps_per_pass: int) -> float:
         """The rate that the schedule scales: lr, or lr * lr_reference_steps / steps_per_pass.

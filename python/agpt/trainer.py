@@ -21,6 +21,7 @@ from agpt.checkpoint import (
 )
 from agpt.evaluation import Evaluation, evaluate_with
 from agpt.model import Model, named_views
+from agpt.step_sources import step_source
 from agpt.text_fingerprint import Hashes, fingerprint_of
 from agpt.token_text import TRAIN, VALIDATION, require_same_vocabulary, text_of_split
 from agpt.train_config import TrainConfig
@@ -77,7 +78,7 @@ class Trainer:
                 f"make the model with dtype={dtype!r}"
             )
         require_same_vocabulary(model.vocabulary, data.vocabulary, model.config.vocab_size)
-        self._source = _step_source(model, data, self.config)
+        self._source = step_source(model, data, self.config)
         self.total_steps = self.config.total_steps(self.steps_per_pass)
         """Steps of the whole run."""
         trainer_class = _engine.Trainer32 if model.dtype == "float32" else _engine.Trainer64
@@ -291,86 +292,13 @@ class Trainer:
         }
 
 
-def _step_source(model: Model, data: TrieIndex | Corpus, config: TrainConfig) -> _engine.StepSource:
-    if config.mode == "trie":
-        return _trie_source(model, data, config)
-    context = model.config.context if config.context is None else config.context
-    if context > model.config.context:
-        raise ArgumentError(
-            f"windows of {context} tokens are longer than the model's context, "
-            f"{model.config.context}: choose a smaller window or make the model with "
-            f"context={context}"
-        )
-    text = text_of_split(data, TRAIN)
-    return _engine.window_source(
-        text.tokens,
-        text.document_starts,
-        context=context,
-        windows=config.windows_per_step,
-        stride=config.stride,
-        order=config.window_order,
-        seed=config.seed,
-        batch_rows=config.batch_rows,
-    )
-
-
-def _trie_source(model: Model, data: TrieIndex | Corpus, config: TrainConfig) -> _engine.StepSource:
-    if not isinstance(data, TrieIndex):
-        raise ArgumentError(
-            "mode trie trains on an index: make one with TrieIndex.build(corpus, depth=...)"
-        )
-    if data.depth > model.config.context:
-        raise ArgumentError(
-            f"the index is {data.depth} deep, but the model's context is {model.config.context}: "
-            f"build the index with depth={model.config.context} or make the model with "
-            f"context={data.depth}"
-        )
-    weighting = {
-        "mass_weight": config.mass_weight,
-        "entropy_lambda": config.entropy_lambda,
-        "intermediate_weight": config.intermediate_weight,
-    }
-    if config.unit == "sample":
-        return _engine.sample_source(
-            data,
-            sampler=config.sampler,
-            stop=config.sampler_stop,
-            most_mass=config.sampler_most_mass,
-            samples=config.samples_per_step,
-            corrected=config.sampler_corrected,
-            seed=config.seed,
-            batch_rows=config.batch_rows,
-            **weighting,
-        )
-    unit, ngram = config.unit, config.ngram
-    if config.unit == "root-child":
-        unit, ngram = "ngram", 1
-    elif config.unit == "bigram":
-        unit, ngram = "ngram", 2
-    return _engine.trie_source(
-        data,
-        unit="whole" if unit == "pass" else unit,
-        ngram=ngram,
-        units_per_step=config.units_per_step,
-        positions=config.positions_per_step,
-        order=config.order,
-        seed=config.seed,
-        batch_rows=config.batch_rows,
-        tails=config.tails,
-        tail_rows=config.tail_rows,
-        tail_rate=config.tail_rate,
-        spread_heavy=config.spread_heavy,
-        **weighting,
-    )
-
-
 def _record_of(data: TrieIndex | Corpus, mode: str) -> TrainingData:
     """What tells the data of one run from others: the training text, and for a trie its shape."""
     if isinstance(data, Corpus):
         identity = hashlib.sha256(data.tokens.tobytes()).hexdigest()
         return TrainingData(identity, val_fraction=0.0, split_seed=0, reverse=False)
     identity = data.hash
-    if mode == "trie":
+    if mode != "window":
         shape = (data.depth, data.n_nodes, data.n_positions, data.total_mass)
         identity = "-".join(str(part) for part in (data.hash, *shape))
     return TrainingData(identity, data.val_fraction, data.split_seed, data.reverse)

@@ -2,8 +2,10 @@
 #include "cpp/train/trainer.h"
 
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include "cpp/train/evaluation.h"
 #include "cpp/trie/trie_index.h"
@@ -99,6 +101,28 @@ std::shared_ptr<StepSource> trie_source(const agpt::TrieIndex& index, const std:
   config.rows = {kTails.parse(tails), tail_rows, tail_rate, max_depth};
   nb::gil_scoped_release release;
   return agpt::make_trie_source(index, config);
+}
+
+std::shared_ptr<StepSource> hybrid_source(const agpt::TrieIndex& index, Index context, Index windows, Index positions,
+                                          const std::string& order, uint64_t seed, Index batch_rows,
+                                          const std::string& mass_weight, bool spread_heavy) {
+  agpt::HybridStepConfig config;
+  config.core.positions = positions;
+  config.core.order = kOrders.parse(order);
+  config.core.seed = seed;
+  config.core.batch_rows = batch_rows;
+  config.core.weighting.mass = kMassWeights.parse(mass_weight);
+  config.core.spread_heavy = spread_heavy;
+  config.context = context;
+  config.windows = windows;
+  nb::gil_scoped_release release;
+  return agpt::make_hybrid_source(index, config);
+}
+
+std::shared_ptr<StepSource> staged_source(const std::vector<std::pair<Index, std::shared_ptr<StepSource>>>& stages) {
+  std::vector<agpt::Stage> list;
+  for (const auto& [n_steps, source] : stages) list.push_back({n_steps, source});
+  return agpt::make_staged_source(std::move(list));
 }
 
 std::shared_ptr<StepSource> sample_source(const agpt::TrieIndex& index, const std::string& sampler, double stop,
@@ -281,6 +305,12 @@ void bind_trainer(nb::module_& m) {
         "most_mass"_a = 0, "samples"_a = 64, "corrected"_a = true, "mass_weight"_a = "linear", "entropy_lambda"_a = 0.0,
         "intermediate_weight"_a = 1.0, "seed"_a = 0, "batch_rows"_a = 256, nb::keep_alive<0, 1>(),
         "Steps over random parts of a trie.");
+  m.def("hybrid_source", &hybrid_source, "index"_a, nb::kw_only(), "context"_a, "windows"_a = 16, "positions"_a = 2048,
+        "order"_a = "shuffled", "seed"_a = 0, "batch_rows"_a = 256, "mass_weight"_a = "linear",
+        "spread_heavy"_a = false, nb::keep_alive<0, 1>(),
+        "Steps over the shared core of a trie and windows of its text.");
+  m.def("staged_source", &staged_source, "stages"_a, nb::keep_alive<0, 1>(),
+        "Sources one after another: pairs of a number of steps and a source; the last never ends.");
   bind_window_source<uint8_t>(m);
   bind_window_source<uint16_t>(m);
   bind_window_source<uint32_t>(m);

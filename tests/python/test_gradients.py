@@ -189,10 +189,11 @@ SAMPLED = {
     "forced walks": (_engine.sample_source, {"sampler": "mass-walk", "samples": 3, "most_mass": 4}),
     "paths": (_engine.sample_source, {"sampler": "path", "samples": 5}),
 }
+WHOLE_AND_PRUNED = [{}, {"prune_min_mass": 2, "prune_min_depth": 3}]
 
 
 @pytest.mark.parametrize("name", SAMPLED)
-@pytest.mark.parametrize("index_options", [{}, {"prune_min_mass": 2, "prune_min_depth": 3}])
+@pytest.mark.parametrize("index_options", WHOLE_AND_PRUNED)
 def test_the_mean_gradient_over_random_samples_is_the_exact_one(name, index_options):
     index = build(repetitive_text(5, 60), 6, **index_options)
     config = make_config(5, 6, d_model=4, heads=[4], d_ff=4, n_layers=1)
@@ -221,6 +222,66 @@ def test_the_mean_gradient_over_random_samples_is_the_exact_one(name, index_opti
     assert np.all(np.abs(np.mean(draws, axis=0) - exact) <= 6 * deviation + 1e-12)
     expected = source.pass_positions / source.steps_per_pass
     assert positions / len(draws) == pytest.approx(expected, rel=0.5 if name == "nodes" else 0.3)
+
+
+@pytest.mark.parametrize("context", [6, 11])
+def test_hybrid_steps_follow_the_gradient_of_all_windows_of_their_context(context):
+    tokens, depth = repetitive_text(5, 60), 6
+    config = make_config(5, context, d_model=4, heads=[4], d_ff=4, n_layers=1)
+    parameters = random_parameters(config)
+    flat = flat_source(tokens, range(len(tokens) - 1), context)
+    loss, exact = gradient_of(config, flat, parameters)
+    source = _engine.hybrid_source(
+        build(tokens, depth), context=context, windows=2, positions=30, batch_rows=16
+    )
+    assert source.pass_weight() == flat.pass_weight()
+    whole = gradient_of(config, source, parameters)
+    assert whole[0] == pytest.approx(loss, rel=1e-12)
+    assert worst_error(config, whole[1], exact) < 1e-10
+    start = parameters.copy()
+    trainer = make_trainer(
+        config, source, parameters, optimizer="sgd", learning_rate=1.0, normalise="pass"
+    )
+    draws = []
+    for _ in range(1000):
+        total = 0
+        for _ in range(source.steps_per_pass):
+            trainer.step()
+            total = total + (start - parameters)
+            parameters[:] = start
+            trainer.parameters_changed()
+        draws.append(total / source.steps_per_pass)
+    deviation = np.std(draws, axis=0) / math.sqrt(len(draws))
+    assert deviation.max() > 0
+    assert np.all(np.abs(np.mean(draws, axis=0) - exact) <= 6 * deviation + 1e-12)
+
+
+def test_hybrid_steps_refuse_an_index_that_does_not_hold_every_shared_context():
+    tokens = repetitive_text(5, 60)
+    for options in ({"starts": "stride=2"}, {"prune_min_mass": 2}, {"corpus_end": "reference"}):
+        with pytest.raises(_engine.ArgumentError, match="hybrid steps need"):
+            _engine.hybrid_source(build(tokens, 6, **options), context=8)
+    with pytest.raises(_engine.ArgumentError, match="windows of 5 tokens are shorter"):
+        _engine.hybrid_source(build(tokens, 6), context=5)
+
+
+def test_a_curriculum_goes_through_its_stages_from_their_beginnings():
+    index = build(repetitive_text(5, 200), 8)
+    config = make_config(5, 8)
+
+    def losses(source, n_steps):
+        parameters = random_parameters(config)
+        trainer = make_trainer(config, source, parameters, optimizer="sgd", learning_rate=1e-300)
+        return [trainer.step().loss for _ in range(n_steps)]
+
+    def stage(depth):
+        return _engine.trie_source(index, positions=64, batch_rows=16, max_depth=depth, seed=3)
+
+    shallow, middle, full = (losses(stage(depth), 5) for depth in (2, 4, 8))
+    staged = _engine.staged_source([(3, stage(2)), (2, stage(4)), (1, stage(8))])
+    assert losses(staged, 10) == shallow[:3] + middle[:2] + full[:5]
+    assert staged.steps_per_pass == stage(8).steps_per_pass
+    assert stage(2).pass_positions < stage(4).pass_positions < staged.pass_positions
 
 
 @pytest.mark.parametrize("name", ["nodes", "root children", "mass walks", "paths"])

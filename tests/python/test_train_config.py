@@ -49,7 +49,7 @@ def test_no_threads_means_every_core_of_the_process() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"mode": "windows"}, "mode 'windows' is unknown: choose from trie, window"),
+        ({"mode": "windows"}, "mode 'windows' is unknown: choose from trie, window, hybrid"),
         (
             {"unit": "leaf"},
             "choose from positions, pass, root-child, bigram, ngram, balanced, sample",
@@ -58,6 +58,9 @@ def test_no_threads_means_every_core_of_the_process() -> None:
         ({"sampler": "leaf"}, "choose from path, mass-walk, root-child, node"),
         ({"sampler_stop": 0}, "sampler_stop is 0.0, but must be above 0"),
         ({"samples_per_step": 0}, "samples_per_step is 0"),
+        ({"curriculum": "4"}, "a stage is DEPTH:STEPS"),
+        ({"curriculum": "4:0"}, "both at least 1"),
+        ({"curriculum": "4:9", "mode": "window"}, "leave it out"),
         ({"positions_per_step": 0}, "positions_per_step is 0, but must be at least 1"),
         ({"tails": "half"}, "choose from full, first, whitespace, none, sampled"),
         ({"tail_rows": 0}, "tail_rows is 0, but must be at least 1"),

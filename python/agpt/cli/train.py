@@ -156,10 +156,10 @@ def _new_model(
     dtype: str,
 ) -> Model:
     settings = dict(model_settings)
-    if "context" not in settings and config.mode == "trie":
-        settings["context"] = index.depth
-    elif "context" not in settings and config.context is not None:
+    if "context" not in settings and config.mode != "trie" and config.context is not None:
         settings["context"] = config.context
+    elif "context" not in settings and config.mode != "window":
+        settings["context"] = index.depth
     model_config = ModelConfig.preset(preset, index.vocab_size, **settings)
     return Model(model_config, config.seed, dtype, vocabulary=index.vocabulary)
 

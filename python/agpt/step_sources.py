@@ -1,0 +1,139 @@
+"""What the steps of a training run cover: from a TrainConfig and data to the engine's sources."""
+
+import dataclasses
+from typing import Any
+
+from agpt import _engine
+from agpt._engine import ArgumentError, Corpus, TrieIndex
+from agpt.model import Model
+from agpt.token_text import TRAIN, text_of_split
+from agpt.train_config import TrainConfig
+
+ENDLESS = 1  # steps of the last stage of a curriculum: any number serves
+
+
+def step_source(model: Model, data: TrieIndex | Corpus, config: TrainConfig) -> _engine.StepSource:
+    """The steps of a run; ArgumentError where model, data and configuration do not fit."""
+    if config.mode == "window":
+        return _window_source(model, data, config)
+    if not isinstance(data, TrieIndex):
+        raise ArgumentError(
+            f"mode {config.mode} trains on an index: make one with "
+            "TrieIndex.build(corpus, depth=...)"
+        )
+    if data.depth > model.config.context:
+        raise ArgumentError(
+            f"the index is {data.depth} deep, but the model's context is {model.config.context}: "
+            f"build the index with depth={model.config.context} or make the model with "
+            f"context={data.depth}"
+        )
+    if config.mode == "hybrid":
+        return _hybrid_source(model, data, config)
+    if config.unit == "sample":
+        return _sample_source(data, config)
+    stages = [
+        (n_steps, _trie_source(data, config, depth)) for depth, n_steps in config.curriculum_stages
+    ]
+    whole = _trie_source(data, config)
+    return _engine.staged_source([*stages, (ENDLESS, whole)]) if stages else whole
+
+
+def window_context(model: Model, config: TrainConfig) -> int:
+    """Tokens of a window; ArgumentError where they are more than the model's context."""
+    context = model.config.context if config.context is None else config.context
+    if context > model.config.context:
+        raise ArgumentError(
+            f"windows of {context} tokens are longer than the model's context, "
+            f"{model.config.context}: choose a smaller window or make the model with "
+            f"context={context}"
+        )
+    return context
+
+
+def _window_source(
+    model: Model, data: TrieIndex | Corpus, config: TrainConfig
+) -> _engine.StepSource:
+    context = window_context(model, config)
+    text = text_of_split(data, TRAIN)
+    return _engine.window_source(
+        text.tokens,
+        text.document_starts,
+        context=context,
+        windows=config.windows_per_step,
+        stride=config.stride,
+        order=config.window_order,
+        seed=config.seed,
+        batch_rows=config.batch_rows,
+    )
+
+
+def _hybrid_source(model: Model, data: TrieIndex, config: TrainConfig) -> _engine.StepSource:
+    return _engine.hybrid_source(
+        data,
+        context=window_context(model, config),
+        windows=config.windows_per_step,
+        positions=config.positions_per_step,
+        order=config.order,
+        seed=config.seed,
+        batch_rows=config.batch_rows,
+        mass_weight=config.mass_weight,
+        spread_heavy=config.spread_heavy,
+    )
+
+
+def _weighting(config: TrainConfig) -> dict[str, Any]:
+    names = ("mass_weight", "entropy_lambda", "intermediate_weight")
+    return {name: getattr(config, name) for name in names}
+
+
+def _sample_source(data: TrieIndex, config: TrainConfig) -> _engine.StepSource:
+    return _engine.sample_source(
+        data,
+        sampler=config.sampler,
+        stop=config.sampler_stop,
+        most_mass=config.sampler_most_mass,
+        samples=config.samples_per_step,
+        corrected=config.sampler_corrected,
+        seed=config.seed,
+        batch_rows=config.batch_rows,
+        **_weighting(config),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Unit:
+    """A unit as the engine knows it."""
+
+    name: str
+    ngram: int
+
+
+def _unit_of(config: TrainConfig) -> _Unit:
+    known = {
+        "pass": _Unit("whole", 1),
+        "root-child": _Unit("ngram", 1),
+        "bigram": _Unit("ngram", 2),
+    }
+    return known.get(config.unit, _Unit(config.unit, config.ngram))
+
+
+def _trie_source(
+    data: TrieIndex, config: TrainConfig, max_depth: int | None = None
+) -> _engine.StepSource:
+    unit = _unit_of(config)
+    return _engine.trie_source(
+        data,
+        unit=unit.name,
+        ngram=unit.ngram,
+        units_per_step=config.units_per_step,
+        positions=config.positions_per_step,
+        order=config.order,
+        seed=config.seed,
+        batch_rows=config.batch_rows,
+        tails=config.tails,
+        tail_rows=config.tail_rows,
+        tail_rate=config.tail_rate,
+        max_depth=data.depth if max_depth is None else max_depth,
+        spread_heavy=config.spread_heavy,
+        **_weighting(config),
+    )
