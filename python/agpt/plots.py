@@ -1,11 +1,13 @@
 """What all pictures of the package share: the optional library, panels that look alike, saving."""
 
+import importlib
 import io
 import os
 from pathlib import Path
 from typing import Any
 
-from agpt._engine import ArgumentError, Error
+from agpt._engine import ArgumentError
+from agpt.data.extras import require_extra
 from agpt.files import require_writable, write_atomically
 
 SUFFIXES = (".png", ".svg", ".pdf")
@@ -16,7 +18,7 @@ DOTS_PER_INCH = 150
 def require_plotting(path: str | os.PathLike[str]) -> None:
     """Raises now, before long work, what `save_figure` would raise later.
 
-    Error without matplotlib, ArgumentError for an unknown file ending, OSError for a place that
+    ArgumentError without matplotlib and for an unknown ending of the name, OSError for a place that
     cannot be written.
     """
     if Path(path).suffix.lower() not in SUFFIXES:
@@ -46,10 +48,5 @@ def save_figure(figure: Any, path: str | os.PathLike[str]) -> None:
 
 
 def _figure_class() -> Any:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise Error(
-            "drawing needs matplotlib: install it with pip install 'agpt-engine[plot]'"
-        ) from error
-    return Figure
+    require_extra("matplotlib", "plot", "drawing a picture")
+    return importlib.import_module("matplotlib.figure").Figure

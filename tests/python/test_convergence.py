@@ -1,6 +1,7 @@
 """agpt.diagnostics.convergence and its command: published figures, the corrected ones, the CSV."""
 
 import csv
+import gzip
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -200,6 +201,15 @@ def test_the_command_prints_what_the_library_measures(
     assert wrong["depths"] != values["depths"]
     table = run_command(convergence, *options).stdout.splitlines()
     assert len(table) == 2 + len(values["depths"])
+
+
+def test_the_command_reads_compressed_texts(
+    corpus_file: Path, tmp_path: Path, run_json: Callable[..., dict[str, Any]]
+) -> None:
+    compressed = tmp_path / "text.txt.gz"
+    compressed.write_bytes(gzip.compress(corpus_file.read_bytes()))
+    plain = run_json(convergence, "--corpus", corpus_file)
+    assert run_json(convergence, "--corpus", compressed)["depths"] == plain["depths"]
 
 
 def test_the_command_draws_what_it_prints(

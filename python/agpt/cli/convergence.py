@@ -7,6 +7,7 @@ import click
 
 from agpt.cli.conventions import Command, common_options, emit, plot_option
 from agpt.cli.data_options import INPUT_FILE
+from agpt.data.decompression import read_chunks
 from agpt.diagnostics import DepthAgreement, compare_halves
 from agpt.files import require_writable
 from agpt.plots import new_figure, require_plotting, save_figure
@@ -15,7 +16,12 @@ COLUMNS = ("depth", "paths", "median", "p90", "spearman", "coverage", "in noise"
 
 
 @click.command("agpt-convergence", cls=Command)
-@click.option("--corpus", type=INPUT_FILE, required=True, help="The text; its bytes are compared.")
+@click.option(
+    "--corpus",
+    type=INPUT_FILE,
+    required=True,
+    help="The text, whose bytes are compared; .gz and .zst are decompressed, - is standard input.",
+)
 @click.option("--depth", type=int, default=4, show_default=True, help="Longest path, in bytes.")
 @click.option(
     "--min-count",
@@ -55,7 +61,7 @@ def command(
     if plot is not None:
         require_plotting(plot)
     paths = compare_halves(
-        corpus.read_bytes(),
+        b"".join(read_chunks(str(corpus))),
         n_blocks=blocks,
         depth=depth,
         min_count=min_count,
