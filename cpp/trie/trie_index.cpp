@@ -105,6 +105,11 @@ Index TrieIndex::heavy_leaf_number(Index node) const {
   return heavy.begin < heavy.end ? static_cast<Index>(heavy.begin) : -1;
 }
 
+std::span<const uint32_t> TrieIndex::leaf_starts(Index node) const {
+  const Index first = leaf_rank(node), end = leaf_rank(subtree_end(node));
+  return columns_.leaf_start.subspan(static_cast<size_t>(first), static_cast<size_t>(end - first));
+}
+
 uint32_t TrieIndex::mass(Index node) const {
   const Index leaf = leaf_rank(node);
   if (!is_leaf(node)) return columns_.mass[node - leaf];
@@ -162,76 +167,5 @@ void TrieIndex::leaf_targets(Index node, std::vector<TokenCount>& targets) const
     targets.push_back({columns_.childless_token[i], columns_.childless_count[i]});
   if (childless.begin == childless.end) targets.push_back({token(text(node) + leaf_depth(node)), 1});
 }
-
-Index TrieIndex::node_of_leaf(Index leaf) const {
-  const auto first_above =
-      std::upper_bound(columns_.blocks.begin(), columns_.blocks.end(), leaf,
-                       [](Index l, const IndexBlock& b) { return l < static_cast<Index>(b.first_leaf); });
-  const Index block_number = first_above - columns_.blocks.begin() - 1;
-  const IndexBlock& b = columns_.blocks[static_cast<size_t>(block_number)];
-  uint64_t bits = b.leaf_bits;
-  for (Index skip = leaf - b.first_leaf; skip > 0; --skip) bits &= bits - 1;
-  return block_number * 64 + std::countr_zero(bits);
-}
-
-// Orders the path of a leaf against `path`: below 0 if it comes before, 0 if it begins with it. `match` is how many
-// tokens they share.
-int TrieIndex::compare(Index leaf, std::span<const Token> path, int& match) const {
-  const Index begin = columns_.leaf_start[static_cast<size_t>(leaf)];
-  const int longest = leaf_depth(node_of_leaf(leaf));
-  const int n = static_cast<int>(std::min<size_t>(path.size(), static_cast<size_t>(longest)));
-  for (match = 0; match < n; ++match) {
-    const Token here = token(begin + match), wanted = path[static_cast<size_t>(match)];
-    if (here != wanted) return here < wanted ? -1 : 1;
-  }
-  return static_cast<size_t>(n) == path.size() ? 0 : -1;
-}
-
-TrieIndex::Place TrieIndex::find(std::span<const Token> path) const {
-  // Leaves are sorted by their paths: find the first that is not before `path`.
-  Index first = 0, end = static_cast<Index>(header_.n_leaves);
-  int longest = 0;
-  while (first < end) {
-    const Index middle = first + (end - first) / 2;
-    int match;
-    const int order = compare(middle, path, match);
-    longest = std::max(longest, match);
-    if (order < 0) {
-      first = middle + 1;
-    } else {
-      end = middle;
-    }
-  }
-  if (path.empty() || static_cast<size_t>(longest) < path.size()) return {-1, longest};
-  // The nodes between two leaves are the interior nodes on the way to the second.
-  Index node = first == 0 ? 0 : node_of_leaf(first - 1) + 1;
-  while (depth(node) < longest) ++node;
-  return {node, longest};
-}
-
-Index TrieIndex::count(std::span<const Token> path) const {
-  if (path.empty()) return n_starts();
-  const Place place = find(path);
-  return place.node < 0 ? 0 : row_mass(place.node, place.match);
-}
-
-std::vector<TokenCount> TrieIndex::next_counts(std::span<const Token> path) const {
-  std::vector<TokenCount> counts;
-  if (path.empty()) {
-    for (Index node = 0; node < n_nodes(); node = subtree_end(node))
-      counts.push_back({columns_.label[node], row_mass(node, 1)});
-    return counts;
-  }
-  const Place place = find(path);
-  if (place.node < 0) return counts;
-  if (place.match == depth(place.node)) {
-    targets(place.node, counts);
-  } else {
-    counts.push_back({token(text(place.node) + place.match), row_mass(place.node, place.match)});
-  }
-  return counts;
-}
-
-int TrieIndex::longest_match(std::span<const Token> path) const { return find(path).match; }
 
 }  // namespace agpt

@@ -83,6 +83,8 @@ class TrieIndex {
   Index heavy_leaf_number(Index node) const;
   /// Where the path of the node begins in tokens().
   Index text(Index node) const { return columns_.leaf_start[static_cast<size_t>(leaf_rank(node))]; }
+  /// Where the paths of the leaves of the subtree begin in tokens().
+  std::span<const uint32_t> leaf_starts(Index node) const;
   /// How many starts run through the endpoint and are followed by something.
   uint32_t mass(Index node) const;
   /// The mass of the row at `depth` on the node's edge, parent_depth < depth <= depth(node).
@@ -90,6 +92,15 @@ class TrieIndex {
   /// Replaces `targets` by what follows the endpoint, in token order.
   void targets(Index node, std::vector<TokenCount>& targets) const;
 
+  /// A row found by its path: its depth, and the node whose edge holds it. Nothing found: depth 0 and node -1.
+  struct Place {
+    Index node;
+    int depth;
+  };
+  /// The longest leading part of `path` that is a row.
+  Place locate(std::span<const Token> path) const;
+  /// Replaces `targets` by what follows the row, in token order; for depth 0 by the first tokens of starts.
+  void targets_at(Place place, std::vector<TokenCount>& targets) const;
   /// How many starts run through this path and are followed by something; n_starts() for the empty path.
   Index count(std::span<const Token> path) const;
   /// What follows the path, in token order; empty if it is no row. The counts sum to count(path), except that a pruned
@@ -104,9 +115,9 @@ class TrieIndex {
 
  private:
   friend class TrieWalk;
-  struct Place {  // a row found by its path
-    Index node;   // -1: the path is no row
-    int match;    // how many leading tokens of the path form a row
+  struct LeafMatch {  // the first leaf whose path is not before a path, and how many tokens they or it and the
+    Index leaf;       // leaf before share
+    int match;
   };
 
   const IndexBlock& block(Index node) const { return columns_.blocks[static_cast<size_t>(node / 64)]; }
@@ -117,8 +128,8 @@ class TrieIndex {
   }
   Index node_of_leaf(Index leaf) const;
   int leaf_depth(Index node) const;
-  int compare(Index leaf, std::span<const Token> path, int& match) const;
-  Place find(std::span<const Token> path) const;
+  LeafMatch first_leaf_from(std::span<const Token> path) const;
+  Index node_at(Index first_leaf, int depth) const;
   // Appends the children of an interior node, merged with the elements [begin, end) of the childless targets.
   void interior_targets(Index node, size_t begin, size_t end, std::vector<TokenCount>& targets) const;
   void leaf_targets(Index node, std::vector<TokenCount>& targets) const;
