@@ -12,6 +12,7 @@ from agpt._engine import (
     MemoryCapError,
     NonFiniteError,
     TrieIndex,
+    TrieNode,
     Vocabulary,
 )
 from agpt._engine import version as __version__
@@ -36,6 +37,7 @@ __all__ = [
     "TrainConfig",
     "Trainer",
     "TrieIndex",
+    "TrieNode",
     "Vocabulary",
     "__version__",
 ]

@@ -11,7 +11,20 @@ nb::object array_of(agpt::TokenView tokens, nb::handle owner) {
   });
 }
 
+namespace {
+
+bool is_integer(const nb::ndarray<nb::ro, nb::ndim<1>, nb::c_contig>& array) {
+  using nb::dlpack::dtype_code;
+  const auto code = static_cast<dtype_code>(array.dtype().code);
+  return (code == dtype_code::Int || code == dtype_code::UInt) && array.device_type() == nb::device::cpu::value;
+}
+
+}  // namespace
+
 nb::ndarray<nb::ro, nb::ndim<1>, nb::c_contig> integer_array(nb::handle sequence) {
+  // An array that fits needs nothing of NumPy.
+  nb::ndarray<nb::ro, nb::ndim<1>, nb::c_contig> view;
+  if (nb::ndarray_check(sequence) && nb::try_cast(sequence, view, false) && is_integer(view)) return view;
   const nb::object numpy = nb::module_::import_("numpy");
   nb::object array = numpy.attr("ascontiguousarray")(sequence);
   if (nb::cast<size_t>(array.attr("size")) == 0) array = numpy.attr("zeros")(0, "uint32");

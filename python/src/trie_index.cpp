@@ -60,13 +60,6 @@ std::string hash_of(const TrieIndex& index) {
   return digits;
 }
 
-nb::dict next_counts(const TrieIndex& index, nb::handle tokens) {
-  nb::dict counts;
-  for (const agpt::TokenCount& target : index.next_counts(tokens_of(tokens)))
-    counts[nb::int_(target.token)] = target.count;
-  return counts;
-}
-
 void bind_options(nb::class_<TrieIndex>& index) {
   index
       .def_prop_ro(
@@ -126,18 +119,6 @@ void bind_trie_index(nb::module_& m) {
       .def_prop_ro("n_starts", &TrieIndex::n_starts, "Starts that the trie was built from.")
       .def_prop_ro("total_mass", &TrieIndex::total_mass,
                    "Sum of the masses of all positions: the predictions they stand for.")
-      .def(
-          "count", [](const TrieIndex& self, nb::handle tokens) { return self.count(tokens_of(tokens)); }, "tokens"_a,
-          nb::sig("def count(self, tokens: numpy.typing.ArrayLike) -> int"),
-          "How many starts run through this path and are followed by something.")
-      .def("next_counts", &next_counts, "tokens"_a,
-           nb::sig("def next_counts(self, tokens: numpy.typing.ArrayLike) -> dict[int, int]"),
-           "What follows the path, token by token, and how often; empty if the path does not occur.")
-      .def(
-          "longest_match",
-          [](const TrieIndex& self, nb::handle tokens) { return self.longest_match(tokens_of(tokens)); }, "tokens"_a,
-          nb::sig("def longest_match(self, tokens: numpy.typing.ArrayLike) -> int"),
-          "How many of the first tokens form a path of the trie.")
       .def("verify", &agpt::verify_trie_index, nb::call_guard<nb::gil_scoped_release>(),
            "The violations of the index's invariants, one sentence each; empty if it is good.")
       .def("__repr__", [](const TrieIndex& self) {
@@ -147,5 +128,7 @@ void bind_trie_index(nb::module_& m) {
       });
   bind_options(index);
   bind_text(index);
+  bind_trie_queries(index);
+  bind_trie_nodes(m, index);
   bind_trie_profile(index);
 }

@@ -5,3 +5,5 @@
 #include "python/src/bindings.h"
 
 void bind_trie_profile(nb::class_<agpt::TrieIndex>& index);
+void bind_trie_queries(nb::class_<agpt::TrieIndex>& index);
+void bind_trie_nodes(nb::module_& m, nb::class_<agpt::TrieIndex>& index);
