@@ -17,7 +17,7 @@ struct BackwardPosterior {
   std::vector<double> entropy;    // of the token before it, in nats
 };
 
-/// Throws ArgumentError unless 1 <= length <= index.depth(). At length 1 the context is empty.
+/// Throws ArgumentError unless 1 <= length <= index.depth(), and MemoryCapError. At length 1 the context is empty.
 BackwardPosterior backward_posterior(const TrieIndex& index, int length);
 
 }  // namespace agpt

@@ -122,6 +122,7 @@ class SharedPathWalk {
   }
 
   void visit(const Path& path) {
+    if (found_.depth.size() == room_) make_room();
     found_.depth.push_back(static_cast<uint8_t>(path.length));
     found_.start.push_back(a_.start(path.a));
     found_.count_a.push_back(static_cast<uint32_t>(path.a.size()));
@@ -132,10 +133,20 @@ class SharedPathWalk {
     if (path.length < options_.depth) visit_children(path);
   }
 
+  // Nobody knows beforehand how many paths two texts share, so what they take is claimed as they come.
+  void make_room() {
+    constexpr size_t kBytesPerPath = 1 + 3 * sizeof(uint32_t) + 3 * sizeof(double);
+    room_ = std::max<size_t>(2 * room_, 1024);
+    reserved_ = MemoryReservation();
+    reserved_ = MemoryReservation(room_ * kBytesPerPath, "the shared paths");
+  }
+
   const ConvergenceOptions options_;
   const PathCounts a_, b_;
   std::vector<TwoHistograms> skipping_;  // by length of the path that is being visited
   SharedPaths found_;
+  size_t room_ = 0;  // paths that are paid for
+  MemoryReservation reserved_;
 };
 
 void require_size(std::span<const uint8_t> text) {

@@ -28,7 +28,7 @@ struct SharedPaths {
   std::vector<double> log_p_min;           // of the smallest factor in either text
 };
 
-/// Throws ArgumentError for options out of range, an empty text or one of 2^31 bytes or more.
+/// Throws ArgumentError for options out of range, an empty text or one of 2^31 bytes or more; MemoryCapError.
 SharedPaths shared_paths(std::span<const uint8_t> a, std::span<const uint8_t> b, const ConvergenceOptions& options);
 
 }  // namespace agpt

@@ -144,6 +144,13 @@ def test_the_command_draws_what_it_prints(
     assert (tmp_path / "posterior.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_command_keeps_the_memory_cap(
+    index_file: Path, run_command: Callable[..., Result]
+) -> None:
+    result = run_command(bayesian_posterior, index_file, 3, "--mem-cap", "0.00001")
+    assert_fails(result, 1, "the backward posterior", "memory")
+
+
 def test_mistakes_are_one_line(
     index_file: Path, corpus_file: Path, tmp_path: Path, run_command: Callable[..., Result]
 ) -> None:

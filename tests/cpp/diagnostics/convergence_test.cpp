@@ -9,6 +9,7 @@
 #include <string>
 
 #include "cpp/base/error.h"
+#include "cpp/base/memory.h"
 #include "cpp/base/random.h"
 
 namespace agpt {
@@ -126,6 +127,19 @@ TEST_CASE("options out of range and empty texts are refused") {
   CHECK_THROWS_AS(shared_paths(text, text, {.min_count = 0}), ArgumentError);
   CHECK_THROWS_AS(shared_paths(text, empty, {}), ArgumentError);
   CHECK_THROWS_AS(shared_paths(empty, text, {}), ArgumentError);
+}
+
+TEST_CASE("more paths than the memory cap has room for end in an error, and give their memory back") {
+  const Bytes text(100'000, 7);  // as many paths as the depth allows, which is few
+  Bytes random_bytes(20'000);
+  Random random(3);
+  for (uint8_t& byte : random_bytes) byte = static_cast<uint8_t>(random.below(4));
+  const size_t reserved_before = memory_reserved();
+  set_memory_cap(reserved_before + (size_t{4} << 20));
+  CHECK(shared_paths(text, text, {.depth = 100}).depth.size() == 100);
+  CHECK_THROWS_AS(shared_paths(random_bytes, random_bytes, {.depth = 100, .min_count = 1}), MemoryCapError);
+  set_memory_cap(0);
+  CHECK(memory_reserved() == reserved_before);
 }
 
 }  // namespace
