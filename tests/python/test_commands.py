@@ -27,6 +27,9 @@ from support import equal_parameters
 RunCommand = Callable[..., Result]
 RunJson = Callable[..., dict[str, Any]]
 SMALL = ["--d-model", "16", "--n-layers", "1", "--heads", "2"]
+VERBS_WITHOUT_CHOICES = (
+    "info", "trie-profile", "radix-verify", "bayesian-posterior", "check-weights"
+)  # fmt: skip
 FEW = ["--steps", "6", "--positions-per-step", "200"]
 
 
@@ -254,7 +257,7 @@ def test_every_verb_has_help_with_defaults(run_command: RunCommand, verb: str) -
     result = run_command(main, verb, "--help")
     assert result.exit_code == 0
     assert f"Usage: agpt {verb}" in result.stdout
-    if verb not in ("info", "trie-profile", "radix-verify"):  # these have nothing to choose
+    if verb not in VERBS_WITHOUT_CHOICES:
         assert "[default: " in result.stdout
 
 
