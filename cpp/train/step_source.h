@@ -34,6 +34,8 @@ class StepSource {
   virtual double pass_weight() const = 0;
   /// Positions of one pass.
   virtual Index pass_positions() const = 0;
+  /// For people and logs: the tokens that the paths of each unit of a step share; empty where steps have no units.
+  virtual std::vector<std::vector<Token>> unit_paths(Index /*step*/) const { return {}; }
 };
 
 enum class StepOrder {

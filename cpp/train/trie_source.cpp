@@ -65,6 +65,13 @@ class TrieSource final : public StepSource {
   double pass_weight() const override { return total_weight(expectation(), config_.weighting); }
   Index pass_positions() const override { return expected_rows_; }
 
+  std::vector<std::vector<Token>> unit_paths(Index step) const override {
+    std::vector<std::vector<Token>> paths;
+    if (!has_units()) return paths;
+    for (const size_t unit : units_of(step / n_steps_, step % n_steps_)) paths.push_back(shared_path(unit));
+    return paths;
+  }
+
  private:
   std::shared_ptr<const Pass> make_pass(Index number) const {
     const uint64_t draw = mix_bits(config_.seed) + static_cast<uint64_t>(number);
@@ -145,14 +152,29 @@ class TrieSource final : public StepSource {
             }};
   }
 
-  StepWork unit_work(const std::shared_ptr<const Pass>& pass, Index number) const {
+  std::vector<size_t> units_of(Index pass, Index number) const {
     const Index first = number * config_.units_per_step, end = std::min(n_units(), first + config_.units_per_step);
+    std::vector<size_t> units;
+    for (Index i = first; i < end; ++i) units.push_back(static_cast<size_t>(permuted(i, n_units(), pass)));
+    return units;
+  }
+
+  // What the paths of a unit begin with, apart from the shorter paths that were added to it.
+  std::vector<Token> shared_path(size_t unit) const {
+    const int length = config_.unit == Unit::ngram ? config_.ngram : 1;
+    Index node = unit_begin_[unit];
+    while (node + 1 < unit_begin_[unit + 1] && index_.depth(node) < length) ++node;
+    std::vector<Token> path;
+    for (int k = 0; k < std::min(length, index_.depth(node)); ++k)
+      path.push_back(index_.tokens()[index_.text(node) + k]);
+    return path;
+  }
+
+  StepWork unit_work(const std::shared_ptr<const Pass>& pass, Index number) const {
     std::vector<RowRange> units;
-    for (Index i = first; i < end; ++i) {
-      const auto unit = static_cast<size_t>(permuted(i, n_units(), pass->number));
+    for (const size_t unit : units_of(pass->number, number))
       units.push_back(
           {&pass->rows, pass->rows.rows_before(unit_begin_[unit]), pass->rows.rows_before(unit_begin_[unit + 1])});
-    }
     const auto batches = std::make_shared<RangeBatches>(std::move(units), config_.batch_rows);
     return {batches->size(), [this, pass, batches](Index i, RowBatch& batch) { append(*batches, i, batch, kAnyMass); }};
   }

@@ -4,7 +4,8 @@ import dataclasses
 import functools
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -46,6 +47,8 @@ class StepReport:
     seconds: float
     """Wall-clock time of the step."""
 
+
+MOST_PATHS = 16  # of the units of a step, in logs
 
 StepCallback = Callable[["Trainer", StepReport], object]
 """Called with the trainer and the report after each step; returning True ends the training."""
@@ -133,6 +136,29 @@ class Trainer:
         flat = np.empty(self.model.n_parameters, np.float64)
         loss = self._engine.gradient(flat)
         return loss, named_views(self.model.config, flat)
+
+    def unit(self, step: int) -> dict[str, Any]:
+        """What step number `step`, from 1, covers, for people and logs.
+
+        `pass` and `part` count from 1: the pass over the data, and the step of that pass. Where a
+        step is made of units of the trie, `paths` has the beginning that all paths of each unit
+        share, as text where there is one, else as tokens; at most 16 are listed.
+        """
+        number = step - 1
+        unit: dict[str, Any] = {
+            "pass": number // self.steps_per_pass + 1,
+            "part": number % self.steps_per_pass + 1,
+        }
+        paths = self._source.unit_paths(number)
+        if paths:
+            unit["paths"] = [self._path_text(path) for path in paths[:MOST_PATHS]]
+        return unit
+
+    def _path_text(self, path: Sequence[int]) -> str | list[int]:
+        vocabulary = self.data.vocabulary
+        if vocabulary.kind == "tokens" or vocabulary.boundary in path:
+            return list(path)
+        return vocabulary.decode(np.array(path, np.uint32))
 
     def last_gradient(self) -> Tensors:
         """The gradient of the last step by parameter, float64, before clipping: of its mean loss.

@@ -2,17 +2,15 @@
 
 import contextlib
 import json
-import os
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from agpt.files import write_atomically
 
+Event = dict[str, Any]
 
-def log_path_of(model_path: str | os.PathLike[str]) -> Path:
-    """Where the log of a model stands: model.safetensors has model.log.jsonl."""
-    return Path(model_path).with_suffix(".log.jsonl")
+STEP, EVALUATION, STOPPED = "step", "evaluation", "stopped"
 
 
 class TrainingLog:
@@ -20,8 +18,9 @@ class TrainingLog:
 
     def __init__(self, path: Path, first_step: int) -> None:
         """Keeps the lines up to `first_step` of an earlier run, none for 0."""
-        kept = _lines_up_to(path, first_step) if first_step > 0 else []
-        write_atomically(path, "".join(kept).encode())
+        kept = [event for event in read_log(path) if event["step"] <= first_step > 0]
+        self._evaluated = {event["step"] for event in kept if event["event"] == EVALUATION}
+        write_atomically(path, "".join(_line(event) for event in kept).encode())
         self._file = path.open("a", encoding="utf-8", buffering=1)
 
     def __enter__(self) -> "TrainingLog":
@@ -38,16 +37,27 @@ class TrainingLog:
         self._file.close()
 
     def write(self, event: str, values: dict[str, Any]) -> None:
-        """Adds a line."""
-        self._file.write(json.dumps({"event": event} | values) + "\n")
+        """Adds a line; `values` has the step."""
+        self._file.write(_line({"event": event} | values))
+        if event == EVALUATION:
+            self._evaluated.add(values["step"])
+
+    def has_evaluation(self, step: int) -> bool:
+        """Whether the evaluation behind that step is in the log."""
+        return step in self._evaluated
 
 
-def _lines_up_to(path: Path, step: int) -> list[str]:
-    """The whole lines of a log that a resumed run does not write again."""
-    kept = []
+def read_log(path: Path) -> list[Event]:
+    """The lines of a log, none where there is no file; a line that a kill cut off is left out."""
+    events = []
     with contextlib.suppress(FileNotFoundError), path.open(encoding="utf-8") as file:
         for line in file:
-            with contextlib.suppress(json.JSONDecodeError, AttributeError, TypeError):
-                if line.endswith("\n") and json.loads(line).get("step", 0) <= step:
-                    kept.append(line)
-    return kept
+            with contextlib.suppress(json.JSONDecodeError):
+                event = json.loads(line)
+                if isinstance(event, dict) and isinstance(event.get("step"), int):
+                    events.append(event)
+    return events
+
+
+def _line(event: Event) -> str:
+    return json.dumps(event) + "\n"

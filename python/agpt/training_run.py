@@ -1,4 +1,4 @@
-"""A whole training run: steps, held-out evaluations, log, last and best checkpoint, safe end."""
+"""A whole training run: steps, held-out evaluations, a log, checkpoints, an end that is safe."""
 
 import dataclasses
 import math
@@ -9,14 +9,30 @@ from pathlib import Path
 from typing import Any
 
 from agpt.evaluation import Evaluation, resolved_window
+from agpt.run_files import best_path_of, keep_numbered, log_path_of
 from agpt.stop_signals import StopRequested, StopSignals
 from agpt.token_text import VALIDATION
 from agpt.trainer import StepReport, Trainer
-from agpt.training_log import TrainingLog, log_path_of
+from agpt.training_log import EVALUATION, STEP, STOPPED, TrainingLog
 
-SECONDS_BETWEEN_CHECKPOINTS = 60.0
 EVALUATIONS_BY_DEFAULT = 10
-BEST = ".best"
+
+
+@dataclasses.dataclass(frozen=True)
+class SaveEvery:
+    """When the last checkpoint is written on the way: every so many steps, or seconds."""
+
+    steps: int | None = None
+    seconds: float | None = None
+
+    def is_due(self, step: int, seconds_since: float) -> bool:
+        """Whether to write after step number `step`, `seconds_since` the last time."""
+        if self.steps is not None:
+            return step % self.steps == 0
+        return self.seconds is not None and seconds_since >= self.seconds
+
+
+EVERY_MINUTE = SaveEvery(seconds=60.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,11 +47,15 @@ class RunOptions:
     """Context of evaluations; None is the trained one."""
     has_held_out: bool = True
     """False where the data hold nothing out: then nothing is evaluated."""
+    save_every: SaveEvery = EVERY_MINUTE
+    """When the last checkpoint is written, apart from the end; neither means at the end only."""
+    keep: int = 0
+    """How many checkpoints are also kept under the numbers of their steps, the newest ones."""
 
     @property
     def best(self) -> Path:
         """The checkpoint with the least held-out loss: model.best.safetensors."""
-        return self.out.with_name(f"{self.out.stem}{BEST}{self.out.suffix}")
+        return best_path_of(self.out)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,22 +125,27 @@ class TrainingRun:
             try:
                 self._make_steps(signals, log)
             except StopRequested:
-                log.write("stopped", {"step": self._trainer.step_count})
+                log.write(STOPPED, {"step": self._trainer.step_count})
             if self._trainer.step_count > self._first_step or signals.received is None:
                 self._save_last()
             return self._result(signals.received)
 
     def _make_steps(self, signals: StopSignals, log: TrainingLog) -> None:
         trainer = self._trainer
-        if self._eval_every() > 0 and self._first_step == 0:
-            self._evaluate(signals, log)
+        self._evaluate_if_due(signals, log)
         while trainer.step_count < trainer.total_steps:
             self._make_step(signals, log)
-            if self._eval_every() > 0 and trainer.step_count % self._eval_every() == 0:
-                self._evaluate(signals, log)
-            if time.perf_counter() - self._saved_at >= SECONDS_BETWEEN_CHECKPOINTS:
+            self._evaluate_if_due(signals, log)
+            seconds = time.perf_counter() - self._saved_at
+            if self._options.save_every.is_due(trainer.step_count, seconds):
                 self._save_last()
         self._evaluate(signals, log)
+
+    def _evaluate_if_due(self, signals: StopSignals, log: TrainingLog) -> None:
+        """Also before the first step of a run that was stopped before its evaluation."""
+        step, every = self._trainer.step_count, self._eval_every()
+        if every > 0 and step % every == 0 and not log.has_evaluation(step):
+            self._evaluate(signals, log)
 
     def _make_step(self, signals: StopSignals, log: TrainingLog) -> None:
         cpu_start = time.process_time()
@@ -129,10 +154,10 @@ class TrainingRun:
         self._positions += report.positions
         self._training_seconds += report.seconds
         self._loss = report.loss
-        values = dataclasses.asdict(report)
+        values = dataclasses.asdict(report) | {"unit": self._trainer.unit(report.step)}
         values["positions_per_second"] = report.positions / max(report.seconds, 1e-9)
         values["cpu_seconds"] = time.process_time() - cpu_start
-        log.write("step", values)
+        log.write(STEP, values)
         if self._on_step is not None:
             self._on_step(report)
 
@@ -143,7 +168,7 @@ class TrainingRun:
         with signals.interruptible():
             evaluation = trainer.evaluate(VALIDATION, options.eval_context)
         self._evaluation, self._evaluated_step = evaluation, trainer.step_count
-        log.write("evaluation", {"step": trainer.step_count} | evaluation.to_dict())
+        log.write(EVALUATION, {"step": trainer.step_count} | evaluation.to_dict())
         if self._on_evaluation is not None:
             elapsed = time.perf_counter() - self._start
             self._on_evaluation(
@@ -162,6 +187,8 @@ class TrainingRun:
     def _save_last(self) -> None:
         if self._saved_step != self._trainer.step_count:
             self._trainer.save_checkpoint(self._options.out)
+            if self._options.keep > 0:
+                keep_numbered(self._options.out, self._trainer.step_count, self._options.keep)
         self._saved_step = self._trainer.step_count
         self._saved_at = time.perf_counter()
 
@@ -178,11 +205,6 @@ class TrainingRun:
             stopped_by=stopped_by,
             written=self.has_written,
         )
-
-
-def last_of(checkpoint: Path) -> Path:
-    """The last checkpoint of the run that wrote `checkpoint`, which may be its best."""
-    return checkpoint.with_name(checkpoint.stem.removesuffix(BEST) + checkpoint.suffix)
 
 
 def evaluation_line(mode: str, elapsed: float, step: int, evaluation: Evaluation) -> str:

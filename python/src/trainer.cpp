@@ -233,8 +233,8 @@ void bind_evaluate(nb::class_<BoundTrainer<Real>>& trainer) {
 
 /// An array of numbers that `owner` keeps.
 template <class Value>
-nb::object array_on(std::span<Value> values, nb::handle owner) {
-  return nb::cast(nb::ndarray<nb::numpy, Value, nb::ndim<1>>(values.data(), {values.size()}, owner));
+nb::ndarray<nb::numpy, Value, nb::ndim<1>> array_on(std::span<Value> values, nb::handle owner) {
+  return nb::ndarray<nb::numpy, Value, nb::ndim<1>>(values.data(), {values.size()}, owner);
 }
 
 template <class Real>
@@ -294,6 +294,8 @@ void bind_trainer(nb::module_& m) {
   nb::class_<StepSource>(m, "StepSource", "What each optimizer step covers: a function of the step number alone.")
       .def_prop_ro("steps_per_pass", &StepSource::steps_per_pass)
       .def_prop_ro("pass_positions", &StepSource::pass_positions, "Positions of one pass over the data.")
+      .def("unit_paths", &StepSource::unit_paths, "step"_a,
+           "Tokens that the paths of each unit of a step (from 0) share; empty where steps have no units.")
       .def("pass_weight", &StepSource::pass_weight, nb::call_guard<nb::gil_scoped_release>(),
            "Sum of the weights of all positions of one pass.");
   m.def("trie_source", &trie_source, "index"_a, nb::kw_only(), "unit"_a = "positions", "ngram"_a = 1,

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from agpt import Model, NonFiniteError, StepReport, TrainConfig, Trainer, TrieIndex
-from agpt.training_log import log_path_of
-from agpt.training_run import RunOptions, TrainingRun
+from agpt.run_files import log_path_of, numbered_checkpoints
+from agpt.training_run import RunOptions, SaveEvery, TrainingRun
 from support import equal_parameters
 
 
@@ -158,3 +158,65 @@ def test_a_resumed_log_drops_the_steps_that_are_made_again(
     TrainingRun(Trainer.resume(out.with_name("middle.safetensors"), index), RunOptions(out)).run()
     steps = [entry["step"] for entry in log_of(out) if entry["event"] == "step"]
     assert steps == list(range(1, 11))
+
+
+def test_the_last_numbered_checkpoints_are_kept_and_can_be_resumed(
+    trainer: Trainer, make_model: Callable[..., Model], index: TrieIndex, out: Path
+) -> None:
+    options = RunOptions(out, eval_every=0, save_every=SaveEvery(steps=3), keep=2)
+    TrainingRun(trainer, options).run()
+    found = numbered_checkpoints(out)
+    assert [step for step, _ in found] == [9, 10]
+    assert equal_parameters(Model.load(found[1][1]), Model.load(out))
+    resumed = Trainer.resume(found[0][1], index)
+    assert resumed.step_count == 9
+    resumed.fit()
+    assert equal_parameters(resumed.model, trainer.model)
+
+
+def test_a_checkpoint_is_due_by_steps_or_by_seconds() -> None:
+    assert [step for step in range(1, 8) if SaveEvery(steps=3).is_due(step, 1e9)] == [3, 6]
+    assert SaveEvery(seconds=5).is_due(1, 5.0)
+    assert not SaveEvery(seconds=5).is_due(1, 4.9)
+    assert not SaveEvery().is_due(1, 1e9)
+
+
+@pytest.mark.parametrize(
+    ("settings", "length"), [({"unit": "root-child"}, 1), ({"unit": "bigram"}, 2),
+                             ({"unit": "ngram", "ngram": 3, "units_per_step": 4}, 3)],
+)  # fmt: skip
+def test_the_log_says_which_units_each_step_covers(
+    make_model: Callable[..., Model], index: TrieIndex, out: Path, settings: Any, length: int
+) -> None:
+    trainer = Trainer(make_model(), index, TrainConfig(epochs=2, **settings))
+    TrainingRun(trainer, RunOptions(out, eval_every=0)).run()
+    units = [entry["unit"] for entry in log_of(out) if entry["event"] == "step"]
+    per_pass = trainer.steps_per_pass
+    assert [unit["pass"] for unit in units] == [1] * per_pass + [2] * per_pass
+    assert [unit["part"] for unit in units] == [*range(1, per_pass + 1)] * 2
+    text = index.vocabulary.decode(index.tokens)
+    expected = {text[i : i + length] for i in range(len(text) - length)}
+    for epoch in (units[:per_pass], units[per_pass:]):
+        paths = [path for unit in epoch for path in unit["paths"]]
+        assert sorted(paths) == sorted(expected)
+
+
+def test_steps_without_units_say_their_part_of_the_pass(
+    make_model: Callable[..., Model], index: TrieIndex
+) -> None:
+    trainer = Trainer(make_model(), index, TrainConfig(positions_per_step=200))
+    assert trainer.unit(trainer.steps_per_pass + 1) == {"pass": 2, "part": 1}
+
+
+def test_a_run_stopped_before_its_evaluation_makes_it_when_it_goes_on(
+    trainer: Trainer, index: TrieIndex, out: Path
+) -> None:
+    def send(report: StepReport) -> None:
+        if report.step == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    options = RunOptions(out, eval_every=2)
+    TrainingRun(trainer, options, on_step=send).run()
+    TrainingRun(Trainer.resume(out, index), options).run()
+    evaluated = [entry["step"] for entry in log_of(out) if entry["event"] == "evaluation"]
+    assert evaluated == [0, 2, 4, 6, 8, 10]

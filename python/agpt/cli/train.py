@@ -20,10 +20,14 @@ from agpt.cli.data_options import (
     open_index,
 )
 from agpt.cli.progress import StepProgress
+from agpt.cli.run_options import PREFIX as RUN_PREFIX
+from agpt.cli.run_options import run_options, run_options_of
 from agpt.files import require_writable
 from agpt.model_config import PRESETS
-from agpt.training_log import log_path_of
-from agpt.training_run import RunOptions, RunResult, TrainingRun, last_of
+from agpt.plots import require_plotting
+from agpt.run_files import last_path_of, log_path_of, resumable_checkpoint
+from agpt.training_curves import plot_training
+from agpt.training_run import RunOptions, RunResult, TrainingRun
 
 MODEL_SUFFIX = ".safetensors"
 DEPTH_FOR_WINDOWS = 1  # windows read the tokens only, so the smallest index serves
@@ -39,19 +43,12 @@ EXIT_BY_SIGNAL = 128
     show_default="DATA with the ending .safetensors; with --resume its file",
     help="The last checkpoint; the best is beside it.",
 )
-@click.option("--resume", type=INPUT_FILE, help="Continue the run of this checkpoint.")
 @click.option(
-    "--eval-every",
-    type=click.IntRange(min=0),
-    show_default="a tenth of the run",
-    help="Steps between held-out evaluations; 0 evaluates at the end only.",
+    "--resume",
+    type=INPUT_FILE,
+    help="Continue the run of this checkpoint; where it is missing, of its newest numbered one.",
 )
-@click.option(
-    "--eval-context",
-    type=click.IntRange(min=1),
-    show_default="the trained one",
-    help="Context of evaluations.",
-)
+@run_options
 @click.option("--backend", default="cpu", show_default=True, help="What computes.")
 @click.option(
     "--dtype",
@@ -89,8 +86,6 @@ def command(
     data: tuple[Path, ...],
     out: Path | None,
     resume: Path | None,
-    eval_every: int | None,
-    eval_context: int | None,
     backend: str,
     dtype: str,
     preset: str,
@@ -103,13 +98,16 @@ def command(
     data_options = {
         name: value
         for name, value in options.items()
-        if not name.startswith((MODEL_PREFIX, TRAIN_PREFIX))
+        if not name.startswith((MODEL_PREFIX, TRAIN_PREFIX, RUN_PREFIX))
     }
     if (index_file := one_index(data)) is not None:
         refuse_given(context, data_options, f"has no effect: {index_file} is an index already")
     if out is None:
-        out = default_output(data, MODEL_SUFFIX) if resume is None else last_of(resume)
+        out = default_output(data, MODEL_SUFFIX) if resume is None else last_path_of(resume)
     require_writable(out)
+    picture: Path | None = options[f"{RUN_PREFIX}plot"]
+    if picture is not None:
+        require_plotting(picture)
     if resume is None:
         config = TrainConfig.from_dict(train_settings)
         index = _index_of(data, config, model_settings.get("context"), data_options)
@@ -119,17 +117,21 @@ def command(
         names = [name for name in options if name.startswith((MODEL_PREFIX, TRAIN_PREFIX))]
         reason = "cannot be changed with --resume: the checkpoint has it"
         refuse_given(context, [*names, "preset", "dtype"], reason)
-        saved = read_checkpoint(resume)
+        if (found := resumable_checkpoint(resume)) != resume:
+            click.echo(f"{resume} does not exist: resuming {found}", err=True)
+        saved = read_checkpoint(found)
         config = TrainConfig() if saved.training is None else saved.training.config
         index = _index_of(data, config, saved.model_config.context, data_options)
-        trainer = Trainer.resume(resume, index, backend)
-    run_options = RunOptions(out, eval_every, eval_context, index.held_out.size > 0)
-    result = _run(context, trainer, run_options)
-    emit(as_json, _values(trainer, run_options, result), _text(trainer, run_options, result))
+        trainer = Trainer.resume(found, index, backend)
+    run = run_options_of(options, out, index.held_out.size > 0)
+    result = _run(context, trainer, run)
+    if picture is not None and result.loss is not None:
+        plot_training(log_path_of(out), picture)
+    emit(as_json, _values(trainer, run, result), _text(trainer, run, result))
     if result.stopped_by is not None:
         raise CommandFailure(
             context,
-            _stop_message(run_options, result),
+            _stop_message(run, result),
             EXIT_BY_SIGNAL + int(result.stopped_by),
         )
 

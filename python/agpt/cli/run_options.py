@@ -1,0 +1,101 @@
+"""The options of agpt-train that say what a run evaluates, keeps and draws on its way."""
+
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from agpt.training_run import EVERY_MINUTE, RunOptions, SaveEvery
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+PREFIX = "run_"
+
+
+class SaveEveryType(click.ParamType):
+    """Reads a number of steps, '500', or of seconds, '90s'; 0 is neither."""
+
+    name = "STEPS|SECONDSs"
+
+    def convert(
+        self, value: Any, parameter: click.Parameter | None, context: click.Context | None
+    ) -> SaveEvery:
+        """One of the two, or a usage error."""
+        if isinstance(value, SaveEvery):
+            return value
+        if re.fullmatch(r"\d+", value):
+            return SaveEvery(steps=int(value) or None)
+        seconds = _seconds(value)
+        if seconds is None:
+            self.fail(f"{value!r} is neither a number of steps nor of seconds, such as 90s")
+        return SaveEvery(seconds=seconds)
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        seconds = float(text.removesuffix("s"))
+    except ValueError:
+        return None
+    return seconds if text.endswith("s") and 0 < seconds < math.inf else None
+
+
+def run_options(function: Function) -> Function:
+    """Adds the options; the function takes them with the prefix `run_`."""
+    for option in reversed(
+        (
+            click.option(
+                "--eval-every",
+                f"{PREFIX}eval_every",
+                type=click.IntRange(min=0),
+                show_default="a tenth of the run",
+                help="Steps between held-out evaluations; 0 evaluates at the end only.",
+            ),
+            click.option(
+                "--eval-context",
+                f"{PREFIX}eval_context",
+                type=click.IntRange(min=1),
+                show_default="the trained one",
+                help="Context of evaluations.",
+            ),
+            click.option(
+                "--save-every",
+                f"{PREFIX}save_every",
+                type=SaveEveryType(),
+                show_default="60s",
+                help="Steps, or seconds such as 90s, between checkpoints; 0 writes one at the end "
+                "or when stopped.",
+            ),
+            click.option(
+                "--keep",
+                f"{PREFIX}keep",
+                type=click.IntRange(min=0),
+                default=0,
+                show_default=True,
+                help="Newest checkpoints that also keep the number of their step in their name.",
+            ),
+            click.option(
+                "--plot",
+                f"{PREFIX}plot",
+                type=click.Path(path_type=Path),
+                show_default="off",
+                help="Draw the losses into this file: .png, .svg or .pdf.",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def run_options_of(options: dict[str, Any], out: Path, has_held_out: bool) -> RunOptions:
+    """What the user chose, for a run that writes to `out`."""
+    return RunOptions(
+        out,
+        options[f"{PREFIX}eval_every"],
+        options[f"{PREFIX}eval_context"],
+        has_held_out,
+        options[f"{PREFIX}save_every"] or EVERY_MINUTE,
+        options[f"{PREFIX}keep"],
+    )
