@@ -20,7 +20,7 @@ from agpt.run_files import log_path_of, numbered_checkpoints
 from support import equal_parameters
 
 RunJson = Callable[..., dict[str, Any]]
-N_STEPS, N_KILLS = 1500, 5
+N_STEPS, N_KILLS = 402, 4
 OPTIONS = ["--d-model", "16", "--n-layers", "1", "--heads", "2", "--positions-per-step", "200",
            "--steps", str(N_STEPS), "--threads", "1"]  # fmt: skip
 RUN = ["--save-every", "3", "--keep", "2", "--eval-every", "100"]
