@@ -19,12 +19,23 @@ class StagedSource final : public StepSource {
   StepWork whole_pass() const override { return last().whole_pass(); }
 
   StepWork work(Index step) const override {
-    const auto above = std::upper_bound(first_step_.begin(), first_step_.end() - 1, step);
-    const auto stage = std::min(static_cast<size_t>(above - first_step_.begin()), stages_.size()) - 1;
+    const size_t stage = stage_of(step);
     return stages_[stage].source->work(step - first_step_[stage]);
   }
 
+  StepPlace place(Index step) const override {
+    const size_t stage = stage_of(step);
+    StepPlace place = stages_[stage].source->place(step - first_step_[stage]);
+    place.stage = static_cast<Index>(stage);
+    return place;
+  }
+
  private:
+  size_t stage_of(Index step) const {
+    const auto above = std::upper_bound(first_step_.begin(), first_step_.end() - 1, step);
+    return std::min(static_cast<size_t>(above - first_step_.begin()), stages_.size()) - 1;
+  }
+
   const StepSource& last() const { return *stages_.back().source; }
 
   const std::vector<Stage> stages_;

@@ -22,6 +22,14 @@ struct StepWork {
   std::function<void(Index number, RowBatch& batch)> build;
 };
 
+/// Where a step stands, for people and logs; all numbers from 0.
+struct StepPlace {
+  Index stage = 0;                             ///< of a curriculum
+  Index pass = 0;                              ///< over the data, within the stage
+  Index part = 0;                              ///< the step's number within its pass
+  std::vector<std::vector<Token>> unit_paths;  ///< what the paths of each unit share; empty where steps have no units
+};
+
 class StepSource {
  public:
   virtual ~StepSource() = default;
@@ -34,8 +42,9 @@ class StepSource {
   virtual double pass_weight() const = 0;
   /// Positions of one pass.
   virtual Index pass_positions() const = 0;
-  /// For people and logs: the tokens that the paths of each unit of a step share; empty where steps have no units.
-  virtual std::vector<std::vector<Token>> unit_paths(Index /*step*/) const { return {}; }
+  virtual StepPlace place(Index step) const {
+    return {.pass = step / steps_per_pass(), .part = step % steps_per_pass(), .unit_paths = {}};
+  }
 };
 
 enum class StepOrder {

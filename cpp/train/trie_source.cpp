@@ -65,11 +65,11 @@ class TrieSource final : public StepSource {
   double pass_weight() const override { return total_weight(expectation(), config_.weighting); }
   Index pass_positions() const override { return expected_rows_; }
 
-  std::vector<std::vector<Token>> unit_paths(Index step) const override {
-    std::vector<std::vector<Token>> paths;
-    if (!has_units()) return paths;
-    for (const size_t unit : units_of(step / n_steps_, step % n_steps_)) paths.push_back(shared_path(unit));
-    return paths;
+  StepPlace place(Index step) const override {
+    StepPlace place = StepSource::place(step);
+    if (!has_units()) return place;
+    for (const size_t unit : units_of(place.pass, place.part)) place.unit_paths.push_back(shared_path(unit));
+    return place;
   }
 
  private:

@@ -22,7 +22,7 @@ from agpt.checkpoint import (
 )
 from agpt.evaluation import Evaluation, evaluate_with
 from agpt.model import Model, named_views
-from agpt.step_sources import step_source
+from agpt.step_sources import step_source, window_context
 from agpt.text_fingerprint import Hashes, fingerprint_of
 from agpt.token_text import TRAIN, VALIDATION, require_same_vocabulary, text_of_split
 from agpt.train_config import TrainConfig
@@ -140,18 +140,17 @@ class Trainer:
     def unit(self, step: int) -> dict[str, Any]:
         """What step number `step`, from 1, covers, for people and logs.
 
-        `pass` and `part` count from 1: the pass over the data, and the step of that pass. Where a
-        step is made of units of the trie, `paths` has the beginning that all paths of each unit
-        share, as text where there is one, else as tokens; at most 16 are listed.
+        `pass` and `part` count from 1: the pass over the data, and the step of that pass; with a
+        curriculum they belong to its `stage`. Where a step is made of units of the trie, `paths`
+        has the beginning that all paths of each unit share, as text where there is one, else as
+        tokens; at most 16 are listed.
         """
-        number = step - 1
-        unit: dict[str, Any] = {
-            "pass": number // self.steps_per_pass + 1,
-            "part": number % self.steps_per_pass + 1,
-        }
-        paths = self._source.unit_paths(number)
-        if paths:
-            unit["paths"] = [self._path_text(path) for path in paths[:MOST_PATHS]]
+        place = self._source.place(step - 1)
+        unit: dict[str, Any] = {"pass": place.pass_number + 1, "part": place.part + 1}
+        if self.config.curriculum:
+            unit["stage"] = place.stage + 1
+        if place.unit_paths:
+            unit["paths"] = [self._path_text(path) for path in place.unit_paths[:MOST_PATHS]]
         return unit
 
     def _path_text(self, path: Sequence[int]) -> str | list[int]:
@@ -195,10 +194,9 @@ class Trainer:
     @property
     def context(self) -> int:
         """Most tokens that a trained prediction sees: the index's depth, or the windows' length."""
-        if self.config.mode == "window":
-            return self.config.context or self.model.config.context
-        assert isinstance(self.data, TrieIndex)
-        return int(self.data.depth)
+        if self.config.mode == "trie" and isinstance(self.data, TrieIndex):
+            return int(self.data.depth)
+        return window_context(self.model, self.config)
 
     @property
     def step_count(self) -> int:

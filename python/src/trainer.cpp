@@ -291,11 +291,16 @@ void bind_trainer_of(nb::module_& m, const char* name) {
 }  // namespace
 
 void bind_trainer(nb::module_& m) {
+  nb::class_<agpt::StepPlace>(m, "StepPlace", "Where a step stands; all numbers from 0.")
+      .def_ro("stage", &agpt::StepPlace::stage, "Stage of a curriculum.")
+      .def_ro("pass_number", &agpt::StepPlace::pass, "Pass over the data, within the stage.")
+      .def_ro("part", &agpt::StepPlace::part, "The step's number within its pass.")
+      .def_ro("unit_paths", &agpt::StepPlace::unit_paths,
+              "Tokens that the paths of each unit of the step share; empty where steps have no units.");
   nb::class_<StepSource>(m, "StepSource", "What each optimizer step covers: a function of the step number alone.")
       .def_prop_ro("steps_per_pass", &StepSource::steps_per_pass)
       .def_prop_ro("pass_positions", &StepSource::pass_positions, "Positions of one pass over the data.")
-      .def("unit_paths", &StepSource::unit_paths, "step"_a,
-           "Tokens that the paths of each unit of a step (from 0) share; empty where steps have no units.")
+      .def("place", &StepSource::place, "step"_a, "Where step number `step`, from 0, stands.")
       .def("pass_weight", &StepSource::pass_weight, nb::call_guard<nb::gil_scoped_release>(),
            "Sum of the weights of all positions of one pass.");
   m.def("trie_source", &trie_source, "index"_a, nb::kw_only(), "unit"_a = "positions", "ngram"_a = 1,

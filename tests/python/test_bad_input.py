@@ -282,3 +282,19 @@ def test_debug_shows_the_traceback(run_command: RunCommand, tmp_path: Path) -> N
     result = run_command(build, tmp_path / "missing.txt", "--debug")
     assert result.exit_code == DATA
     assert "Traceback" in result.stderr
+
+
+@pytest.mark.parametrize("value", ["often", "-3", "0s", "infs", "3 s x"])
+def test_a_period_of_saving_that_is_none(
+    run_command: RunCommand, index_file: Path, value: str
+) -> None:
+    result = run_command(train, index_file, *SMALL, "--save-every", value)
+    assert_fails(result, USAGE, "neither a number of steps nor of seconds")
+
+
+def test_a_picture_of_an_unknown_kind_is_refused_before_the_training(
+    run_command: RunCommand, index_file: Path
+) -> None:
+    result = run_command(train, index_file, *SMALL, "--plot", index_file.with_suffix(".docx"))
+    assert_fails(result, DATA, ".docx", ".png")
+    assert not index_file.with_suffix(".safetensors").exists()

@@ -220,3 +220,12 @@ def test_a_run_stopped_before_its_evaluation_makes_it_when_it_goes_on(
     TrainingRun(Trainer.resume(out, index), options).run()
     evaluated = [entry["step"] for entry in log_of(out) if entry["event"] == "evaluation"]
     assert evaluated == [0, 2, 4, 6, 8, 10]
+
+
+def test_a_curriculum_says_the_stage_of_a_step(
+    make_model: Callable[..., Model], index: TrieIndex
+) -> None:
+    config = TrainConfig(unit="root-child", curriculum="2:3,4:1000")
+    units = [Trainer(make_model(), index, config).unit(step) for step in (1, 3, 4, 5)]
+    assert [unit["stage"] for unit in units] == [1, 1, 2, 2]
+    assert [unit["part"] for unit in units] == [1, 3, 1, 2]

@@ -15,23 +15,20 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 PREFIX = "run_"
 
 
-class SaveEveryType(click.ParamType):
+def _read_save_every(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> SaveEvery:
     """Reads a number of steps, '500', or of seconds, '90s'; 0 is neither."""
-
-    name = "STEPS|SECONDSs"
-
-    def convert(
-        self, value: Any, parameter: click.Parameter | None, context: click.Context | None
-    ) -> SaveEvery:
-        """One of the two, or a usage error."""
-        if isinstance(value, SaveEvery):
-            return value
-        if re.fullmatch(r"\d+", value):
-            return SaveEvery(steps=int(value) or None)
-        seconds = _seconds(value)
-        if seconds is None:
-            self.fail(f"{value!r} is neither a number of steps nor of seconds, such as 90s")
-        return SaveEvery(seconds=seconds)
+    if value is None:
+        return EVERY_MINUTE
+    if re.fullmatch(r"\d+", value):
+        return SaveEvery(steps=int(value) or None)
+    seconds = _seconds(value)
+    if seconds is None:
+        raise click.BadParameter(
+            f"{value!r} is neither a number of steps nor of seconds, such as 90s"
+        )
+    return SaveEvery(seconds=seconds)
 
 
 def _seconds(text: str) -> float | None:
@@ -63,7 +60,8 @@ def run_options(function: Function) -> Function:
             click.option(
                 "--save-every",
                 f"{PREFIX}save_every",
-                type=SaveEveryType(),
+                callback=_read_save_every,
+                metavar="STEPS|SECONDSs",
                 show_default="60s",
                 help="Steps, or seconds such as 90s, between checkpoints; 0 writes one at the end "
                 "or when stopped.",
@@ -96,6 +94,6 @@ def run_options_of(options: dict[str, Any], out: Path, has_held_out: bool) -> Ru
         options[f"{PREFIX}eval_every"],
         options[f"{PREFIX}eval_context"],
         has_held_out,
-        options[f"{PREFIX}save_every"] or EVERY_MINUTE,
+        options[f"{PREFIX}save_every"],
         options[f"{PREFIX}keep"],
     )
