@@ -19,6 +19,7 @@ MAY_INCLUDE: dict[str, set[str]] = {
     "cpp/interchange": {"cpp/base", "cpp/corpus", "cpp/trie"},
     "cpp/rows": {"cpp/base", "cpp/corpus", "cpp/trie"},
     "cpp/diagnostics": {"cpp/base", "cpp/corpus", "cpp/trie"},
+    "cpp/synth": {"cpp/base", "cpp/corpus", "cpp/trie"},
     "cpp/model": {"cpp/base"},
     "cpp/backend": {"cpp/base"},
     "cpp/backend/reference": {"cpp/base", "cpp/backend"},
@@ -34,7 +35,7 @@ MAY_INCLUDE: dict[str, set[str]] = {
     },
     "cpp/train": ENGINE - {"cpp/train"},
     "cuda": {"cpp/base", "cpp/backend"},
-    "python/src": ENGINE | {"cpp/backend/cpu", "cpp/diagnostics", "cpp/interchange"},
+    "python/src": ENGINE | {"cpp/backend/cpu", "cpp/diagnostics", "cpp/interchange", "cpp/synth"},
 }
 FOLDERS = ("cpp", "cuda", "python/src")
 SUFFIXES = {".h", ".cpp", ".cu", ".cuh"}

@@ -32,6 +32,12 @@ class TokenArray {
     }
   }
 
+  /// The tokens to write to; Id is as wide as they are.
+  template <class Id>
+  std::span<Id> writable() {
+    return {reinterpret_cast<Id*>(image_.writable().data()), static_cast<size_t>(size_)};
+  }
+
   /// Gives back the room behind the first `size` tokens.
   void shorten(Index size) { size_ = size; }
 

@@ -1,0 +1,49 @@
+// The leaves of a trie as the walks of a synthesis read them: each leaf's literal text, its last edge, and what
+// follows it, in one record.
+#pragma once
+
+#include <vector>
+
+#include "cpp/base/memory.h"
+#include "cpp/trie/trie_index.h"
+
+namespace agpt {
+
+/// A deepest path of a trie: tokens text .. text + depth - 1, the last edge from text + parent_depth on.
+struct Leaf {
+  uint32_t text;
+  uint32_t mass;
+  uint32_t followers;  // where LeafTable::followers() begins, or kOneFollower
+  uint8_t depth, parent_depth;
+  bool is_single;  // the first row of the last edge has mass 1
+};
+static_assert(sizeof(Leaf) == 16, "four to a cache line");
+
+class LeafTable {
+ public:
+  static constexpr uint32_t kOneFollower = ~uint32_t{0};
+
+  /// The leaves of `index`, in token order of their paths. Throws ArgumentError for an index without paths, and
+  /// MemoryCapError.
+  explicit LeafTable(const TrieIndex& index);
+
+  uint32_t size() const { return static_cast<uint32_t>(leaves_.size()); }
+  const Leaf& operator[](size_t leaf) const { return leaves_[leaf]; }
+
+  /// What follows a leaf that has more than one follower, in token order.
+  std::span<const TokenCount> followers(const Leaf& leaf) const {
+    // The element before a list holds its length.
+    return {followers_.data() + leaf.followers + 1, followers_[leaf.followers].count};
+  }
+  /// Elements of all lists of followers.
+  size_t n_followers() const { return followers_.size(); }
+  /// The number of `follower`, an element of some followers(leaf), among them.
+  size_t number_of(const TokenCount& follower) const { return static_cast<size_t>(&follower - followers_.data()); }
+
+ private:
+  MemoryReservation reserved_;
+  std::vector<Leaf> leaves_;
+  std::vector<TokenCount> followers_;
+};
+
+}  // namespace agpt
