@@ -1,15 +1,16 @@
-// The leaves of a trie as the walks of a synthesis read them: each leaf's literal text, its last edge, and what
-// follows it, in one record.
+// The paths of a trie at whose ends a walk wraps around, as it reads them: the literal text of each, its last edge, and
+// what follows it, in one record.
 #pragma once
 
 #include <vector>
 
 #include "cpp/base/memory.h"
 #include "cpp/trie/trie_index.h"
+#include "cpp/trie/trie_walk.h"
 
 namespace agpt {
 
-/// A deepest path of a trie: tokens text .. text + depth - 1, the last edge from text + parent_depth on.
+/// A path that ends in a leaf: tokens text .. text + depth - 1, the last edge from text + parent_depth on.
 struct Leaf {
   uint32_t text;
   uint32_t mass;
@@ -23,14 +24,18 @@ class LeafTable {
  public:
   static constexpr uint32_t kOneFollower = ~uint32_t{0};
 
-  /// The leaves of `index`, in token order of their paths. Throws ArgumentError for an index without paths, and
-  /// MemoryCapError.
-  explicit LeafTable(const TrieIndex& index);
+  enum class Ends {
+    leaves,             ///< the leaves
+    leaves_and_targets  ///< also nodes with targets that no child stands for, followed by those: ends of documents
+  };
+
+  /// In token order of the paths. Throws ArgumentError for an index without paths, and MemoryCapError.
+  LeafTable(const TrieIndex& index, Ends ends);
 
   uint32_t size() const { return static_cast<uint32_t>(leaves_.size()); }
   const Leaf& operator[](size_t leaf) const { return leaves_[leaf]; }
 
-  /// What follows a leaf that has more than one follower, in token order.
+  /// What follows a path, in token order; not for those marked kOneFollower: the text tells theirs.
   std::span<const TokenCount> followers(const Leaf& leaf) const {
     // The element before a list holds its length.
     return {followers_.data() + leaf.followers + 1, followers_[leaf.followers].count};
@@ -41,6 +46,8 @@ class LeafTable {
   size_t number_of(const TokenCount& follower) const { return static_cast<size_t>(&follower - followers_.data()); }
 
  private:
+  void add(const TrieEdge& edge, uint32_t mass, bool is_single, std::span<const TokenCount> followers);
+
   MemoryReservation reserved_;
   std::vector<Leaf> leaves_;
   std::vector<TokenCount> followers_;

@@ -52,7 +52,8 @@ void write_text(const TrieIndex& index, const SynthesisOptions& options, TextWri
   const std::span<const Id> tokens(static_cast<const Id*>(index.tokens().data()),
                                    static_cast<size_t>(index.n_tokens()));
   const CutTokens cuts = cut_tokens(index.vocabulary(), options);
-  const LeafTable table(index);
+  const bool is_reference = options.rng == SynthesisRng::reference;
+  const LeafTable table(index, is_reference ? LeafTable::Ends::leaves : LeafTable::Ends::leaves_and_targets);
   const std::optional<Token> first = index.vocabulary().boundary();
   if (options.walk == SynthesisWalk::suffix) {
     SuffixWalk<Id>(index, table, options.seed).run(first, writer, result);
@@ -61,7 +62,7 @@ void write_text(const TrieIndex& index, const SynthesisOptions& options, TextWri
   const auto wrap = [&](auto leaves) {
     WrapWalk<Id, decltype(leaves)>(tokens, table, leaves, options, cuts).run(first, writer, result);
   };
-  if (options.rng == SynthesisRng::reference) {
+  if (is_reference) {
     wrap(ReferenceLeaves(index, options.seed));
   } else {
     wrap(UniformLeaves(index, table, options.seed));

@@ -8,8 +8,9 @@
 
 namespace agpt {
 
-/// Masses telescope: going down by mass at every fork comes to a leaf in proportion to its mass, up to the starts that
-/// run into the end of the text. So one number is drawn for a whole walk, however many forks there are.
+/// Masses telescope: going down by mass at every fork comes to an end in proportion to its mass, but for the few starts
+/// that run into the end of the text in the middle of an edge. So one number is drawn for a whole walk, however many
+/// forks there are.
 class UniformLeaves {
  public:
   /// Both must outlive it. Throws MemoryCapError.

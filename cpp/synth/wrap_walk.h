@@ -38,7 +38,7 @@ class WrapWalk {
       const size_t edge = std::max<size_t>(begin, leaf.parent_depth);
       const size_t cut = cut_length(leaf, path + edge, leaf.depth - edge);
       const size_t end = cut > 0 ? edge + cut : leaf.depth;
-      if (!writer.write(path + begin, edge - begin)) return;
+      if (!writer.write(path + begin, edge - begin) || writer.is_full()) return;
       result.cut_wraps += cut > 0;
       if (!writer.write(path + edge, end - edge)) return;
       if (cut > 0) {

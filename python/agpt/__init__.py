@@ -18,7 +18,9 @@ from agpt._engine import (
 from agpt._engine import version as __version__
 from agpt.evaluation import Evaluation
 from agpt.model import Model
+from agpt.memorisation import Memorisation, memorisation
 from agpt.model_config import ModelConfig
+from agpt.synthesis import Synthesis, synthesize
 from agpt.train_config import TrainConfig
 from agpt.trainer import StepReport, Trainer
 
@@ -29,15 +31,19 @@ __all__ = [
     "Error",
     "Evaluation",
     "FormatError",
+    "Memorisation",
     "MemoryCapError",
     "Model",
     "ModelConfig",
     "NonFiniteError",
     "StepReport",
+    "Synthesis",
     "TrainConfig",
     "Trainer",
     "TrieIndex",
     "TrieNode",
     "Vocabulary",
     "__version__",
+    "memorisation",
+    "synthesize",
 ]

@@ -19,6 +19,7 @@ VERBS = (
     "bayesian-posterior",
     "convergence",
     "check-weights",
+    "synth-wrap",
     "info",
 )
 

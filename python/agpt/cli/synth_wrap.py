@@ -1,0 +1,180 @@
+"""agpt-synth-wrap: a synthetic corpus from the statistics of a trie."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agpt import Memorisation, Synthesis, TrieIndex, memorisation, synthesize
+from agpt._engine import text_hash
+from agpt.cli.conventions import Command, common_options, emit, refuse_given
+from agpt.cli.data_options import INPUT_FILE, build_index, open_index
+from agpt.cli.progress import FractionProgress
+from agpt.files import require_writable, write_atomically
+from agpt.synthesis import ARRAY_SUFFIX
+
+STANDARD_OUTPUT = Path("-")
+TEXT_SUFFIX = ".synth.txt"
+SHOWN_TOKENS = 60
+
+
+@click.command("agpt-synth-wrap", cls=Command)
+@click.option("--corpus", type=INPUT_FILE, help="A text file, indexed in memory.")
+@click.option("--index", type=INPUT_FILE, help="An index file instead.")
+@click.option(
+    "--depth", type=int, default=32, show_default=True, help="Longest path, with --corpus."
+)
+@click.option(
+    "--tokenizer",
+    type=click.Choice(["char", "byte"]),
+    default="char",
+    show_default=True,
+    help="What a token is, with --corpus.",
+)
+@click.option(
+    "--tokens", type=int, default=1_000_000, show_default=True, help="Length of the text."
+)
+@click.option("--seed", type=int, default=42, show_default=True, help="Seed of the drawing.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, allow_dash=True),
+    show_default="the input with the ending .synth.txt",
+    help="The text file; - is standard output, FILE.npy gets the token ids.",
+)
+@click.option(
+    "--walk",
+    type=click.Choice(["bridge", "suffix"]),
+    default="bridge",
+    show_default=True,
+    help="Where a path ends, go on with one that begins with the last token written, or keep "
+    "the longest context that the trie knows (a Markov text of order DEPTH).",
+)
+@click.option(
+    "--rng",
+    type=click.Choice(["xoshiro", "reference"]),
+    default="xoshiro",
+    show_default=True,
+    help="reference: draw as the reference does, bit for bit.",
+)
+@click.option("--space-align", is_flag=True, help="Bridge with a space where it is frequent.")
+@click.option(
+    "--space-align-topk",
+    type=int,
+    default=3,
+    show_default=True,
+    help="That is, among so many most frequent tokens.",
+)
+@click.option("--space-cut", is_flag=True, help="End paths at the last space of the last edge.")
+@click.option(
+    "--prune-mass1-space",
+    is_flag=True,
+    help="End last edges that occur once at their first space or line end.",
+)
+@click.option(
+    "--prune-mass1-head", is_flag=True, help="End last edges that occur once at their first token."
+)
+@click.option("--report", is_flag=True, help="Say how much of the text is copied word for word.")
+@common_options
+@click.pass_context
+def command(
+    context: click.Context,
+    corpus: Path | None,
+    index: Path | None,
+    depth: int,
+    tokenizer: str,
+    tokens: int,
+    out: Path | None,
+    report: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Write a synthetic corpus: pieces of a text, joined where they agree."""
+    if (corpus is None) == (index is None):
+        raise click.UsageError("name either a text with --corpus or an index with --index", context)
+    out = (corpus or index or STANDARD_OUTPUT).with_suffix(TEXT_SUFFIX) if out is None else out
+    if out == STANDARD_OUTPUT and as_json:
+        raise click.UsageError("--out - and --json both want standard output", context)
+    if out != STANDARD_OUTPUT:
+        require_writable(out)
+    if index is not None:
+        refuse_given(context, ("depth", "tokenizer"), "is for --corpus: an index has its own")
+        trie = open_index(index)
+    elif corpus is not None:
+        end = "reference" if options["rng"] == "reference" else "exact"
+        trie = build_index(
+            corpus,
+            depth=depth,
+            tokenizer=tokenizer,
+            starts="every",
+            val_fraction=0.0,
+            corpus_end=end,
+        )
+    with FractionProgress("writing") as progress:
+        text = synthesize(trie, tokens, progress=progress.update, **options)
+    n_bytes, fnv = _write(text, out)
+    values = {
+        "path": str(out),
+        "bytes": n_bytes,
+        "fnv": fnv,
+        "n_tokens": len(text.tokens),
+        "depth": trie.depth,
+        **options,
+        "wraps": text.wraps,
+        "cut_wraps": text.cut_wraps,
+        "restarts": text.restarts,
+        "backoffs": text.backoffs,
+        "tokens_per_wrap": text.tokens_per_wrap,
+        "seconds": text.seconds,
+    }
+    lines = [_summary(out, trie, text, options["walk"])]
+    if report:
+        with FractionProgress("comparing") as progress:
+            overlap = memorisation(text.tokens, trie, progress=progress.update)
+        values["memorisation"] = overlap.to_dict()
+        lines += _report_lines(overlap, text)
+    if out == STANDARD_OUTPUT:
+        click.echo("\n".join(lines), err=True)
+    else:
+        emit(as_json, values, "\n".join(lines))
+
+
+def _write(text: Synthesis, out: Path) -> tuple[int, str | None]:
+    """Writes the text; returns its bytes and their hash, which is None for a file of ids."""
+    if out.suffix == ARRAY_SUFFIX:
+        text.save(out)
+        return out.stat().st_size, None
+    content = text.to_bytes()
+    if out == STANDARD_OUTPUT:
+        click.get_binary_stream("stdout").write(content)
+    else:
+        write_atomically(out, content)
+    return len(content), f"{text_hash(content):016x}"
+
+
+def _summary(out: Path, trie: TrieIndex, text: Synthesis, walk: str) -> str:
+    if walk == "bridge":
+        how = f"{text.wraps:,} wraps ({text.cut_wraps:,} cut), {text.tokens_per_wrap or 0:.1f} tokens a wrap"
+    else:
+        how = f"context shortened by {text.backoffs:,} tokens"
+    return (
+        f"{out}: {len(text.tokens):,} tokens from depth {trie.depth}, {how}, "
+        f"{text.restarts:,} restarts, {text.seconds:.2f} s"
+    )
+
+
+def _report_lines(overlap: Memorisation, text: Synthesis) -> list[str]:
+    """What is copied: the longest stretch, the mean, and how many tokens end which lengths."""
+    lines = [
+        f"longest stretch of the corpus: {overlap.longest:,} tokens, at {overlap.longest_at:,} of "
+        f"the text and {overlap.longest_in_corpus:,} of the corpus"
+    ]
+    if text.vocabulary.kind != "tokens":
+        stretch = text.tokens[overlap.longest_at :][: min(overlap.longest, SHOWN_TOKENS)]
+        dots = " ..." if overlap.longest > SHOWN_TOKENS else ""
+        lines.append(f"  {text.vocabulary.decode(stretch)!r}{dots}")
+    lines.append(f"mean over all tokens {overlap.mean:.2f}, median {overlap.median:g}")
+    lines.append(f"{'longest stretch that ends there':>32}{'tokens':>14}{'share':>8}")
+    for least, most, n in overlap.histogram_by_doubling():
+        length = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+        lines.append(f"{length:>32}{n:14,}{n / max(1, len(text.tokens)):8.1%}")
+    return lines
