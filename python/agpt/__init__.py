@@ -17,8 +17,8 @@ from agpt._engine import (
 )
 from agpt._engine import version as __version__
 from agpt.evaluation import Evaluation
-from agpt.model import Model
 from agpt.memorisation import Memorisation, memorisation
+from agpt.model import Model
 from agpt.model_config import ModelConfig
 from agpt.synthesis import Synthesis, synthesize
 from agpt.train_config import TrainConfig

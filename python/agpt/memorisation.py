@@ -80,7 +80,7 @@ def memorisation(
     if tokens.ndim != 1 or (tokens.size and tokens.dtype.kind not in "iu"):
         raise ArgumentError("a text is a str or a one-dimensional array of token ids")
     if tokens.itemsize > 4 or tokens.dtype.kind != "u":
-        if tokens.size and not (0 <= tokens.min() and tokens.max() < 2**31):
+        if tokens.size and not (tokens.min() >= 0 and tokens.max() < 2**31):
             raise ArgumentError("token ids are from 0 to 2^31 - 1, but the text has others")
         tokens = tokens.astype(np.uint32)
     overlap = _engine.verbatim_overlap(corpus.tokens, tokens, progress=progress)

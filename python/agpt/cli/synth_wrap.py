@@ -8,18 +8,31 @@ import click
 from agpt import Memorisation, Synthesis, TrieIndex, memorisation, synthesize
 from agpt._engine import text_hash
 from agpt.cli.conventions import Command, common_options, emit, refuse_given
-from agpt.cli.data_options import INPUT_FILE, build_index, open_index
+from agpt.cli.data_options import (
+    INPUT_FILE,
+    build_index,
+    default_output,
+    open_index,
+    text_field_option,
+)
 from agpt.cli.progress import FractionProgress
 from agpt.files import require_writable, write_atomically
 from agpt.synthesis import ARRAY_SUFFIX
 
 STANDARD_OUTPUT = Path("-")
 TEXT_SUFFIX = ".synth.txt"
+OF_CORPUS = ("depth", "tokenizer", "text_field")
 SHOWN_TOKENS = 60
 
 
 @click.command("agpt-synth-wrap", cls=Command)
-@click.option("--corpus", type=INPUT_FILE, help="A text file, indexed in memory.")
+@click.option(
+    "--corpus",
+    "corpora",
+    type=INPUT_FILE,
+    multiple=True,
+    help="A text, indexed in memory; several are one after another.",
+)
 @click.option("--index", type=INPUT_FILE, help="An index file instead.")
 @click.option(
     "--depth", type=int, default=32, show_default=True, help="Longest path, with --corpus."
@@ -31,6 +44,7 @@ SHOWN_TOKENS = 60
     show_default=True,
     help="What a token is, with --corpus.",
 )
+@text_field_option
 @click.option(
     "--tokens", type=int, default=1_000_000, show_default=True, help="Length of the text."
 )
@@ -78,10 +92,11 @@ SHOWN_TOKENS = 60
 @click.pass_context
 def command(
     context: click.Context,
-    corpus: Path | None,
+    corpora: tuple[Path, ...],
     index: Path | None,
     depth: int,
     tokenizer: str,
+    text_field: str,
     tokens: int,
     out: Path | None,
     report: bool,
@@ -89,25 +104,25 @@ def command(
     **options: Any,
 ) -> None:
     """Write a synthetic corpus: pieces of a text, joined where they agree."""
-    if (corpus is None) == (index is None):
+    if (index is None) != bool(corpora):
         raise click.UsageError("name either a text with --corpus or an index with --index", context)
-    out = (corpus or index or STANDARD_OUTPUT).with_suffix(TEXT_SUFFIX) if out is None else out
+    out = default_output(corpora or (index,), TEXT_SUFFIX) if out is None else out
     if out == STANDARD_OUTPUT and as_json:
         raise click.UsageError("--out - and --json both want standard output", context)
     if out != STANDARD_OUTPUT:
         require_writable(out)
     if index is not None:
-        refuse_given(context, ("depth", "tokenizer"), "is for --corpus: an index has its own")
+        refuse_given(context, OF_CORPUS, "is for --corpus: an index has its own")
         trie = open_index(index)
-    elif corpus is not None:
-        end = "reference" if options["rng"] == "reference" else "exact"
+    else:
         trie = build_index(
-            corpus,
+            corpora,
             depth=depth,
             tokenizer=tokenizer,
             starts="every",
+            text_field=text_field,
             val_fraction=0.0,
-            corpus_end=end,
+            corpus_end="reference" if options["rng"] == "reference" else "exact",
         )
     with FractionProgress("writing") as progress:
         text = synthesize(trie, tokens, progress=progress.update, **options)
@@ -145,7 +160,7 @@ def _write(text: Synthesis, out: Path) -> tuple[int, str | None]:
         return out.stat().st_size, None
     content = text.to_bytes()
     if out == STANDARD_OUTPUT:
-        click.get_binary_stream("stdout").write(content)
+        click.echo(content, nl=False)
     else:
         write_atomically(out, content)
     return len(content), f"{text_hash(content):016x}"
@@ -153,7 +168,8 @@ def _write(text: Synthesis, out: Path) -> tuple[int, str | None]:
 
 def _summary(out: Path, trie: TrieIndex, text: Synthesis, walk: str) -> str:
     if walk == "bridge":
-        how = f"{text.wraps:,} wraps ({text.cut_wraps:,} cut), {text.tokens_per_wrap or 0:.1f} tokens a wrap"
+        mean = text.tokens_per_wrap or 0
+        how = f"{text.wraps:,} wraps ({text.cut_wraps:,} cut), {mean:.1f} tokens a wrap"
     else:
         how = f"context shortened by {text.backoffs:,} tokens"
     return (
