@@ -47,6 +47,11 @@ class TrainingData:
     reverse: bool
     """Whether the text was read backwards."""
 
+    @property
+    def text_hash(self) -> str:
+        """The hash of the training text, which the identity begins with."""
+        return self.identity.partition("-")[0]
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainingState:

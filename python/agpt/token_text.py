@@ -28,6 +28,28 @@ class TokenText:
         boundaries = np.flatnonzero(tokens == boundary).astype(np.int64)
         return cls(tokens, np.ascontiguousarray(boundaries[::2]))
 
+    def part(self, begin: int | None, end: int | None) -> "TokenText":
+        """The tokens [begin, end), or the whole documents that begin there.
+
+        None is the beginning or the end of the text, and negative numbers count from its end.
+        ArgumentError where the text has no such part.
+        """
+        size = int(self.tokens.size)
+        first, last = (
+            default if place is None else place + size if place < 0 else place
+            for place, default in ((begin, 0), (end, size))
+        )
+        if not 0 <= first < last <= size:
+            raise ArgumentError(f"the range from {first} to {last} is no part of {size} tokens")
+        if self.document_starts.size == 0:
+            return TokenText(self.tokens[first:last], self.document_starts)
+        ends = np.append(self.document_starts, size)
+        inside = np.flatnonzero((self.document_starts >= first) & (self.document_starts < last))
+        if inside.size == 0:
+            raise ArgumentError(f"no document begins in the range from {first} to {last}")
+        first, last = int(ends[inside[0]]), int(ends[inside[-1] + 1])
+        return TokenText(self.tokens[first:last], self.document_starts[inside] - first)
+
 
 def text_of_split(data: "_engine.TrieIndex | _engine.Corpus", split: str) -> TokenText:
     """The part of an index or of a corpus that `split` names; a corpus holds nothing out."""

@@ -1,6 +1,8 @@
 """agpt-perplexity: how well a model predicts a text, by default at the context it was made for."""
 
 import dataclasses
+import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agpt import ArgumentError, Corpus, Model, TrieIndex, Vocabulary
-from agpt.checkpoint import TrainingData, read_checkpoint
+from agpt.checkpoint import TrainingData, TrainingState, read_checkpoint
 from agpt.cli.conventions import Command, common_options, emit
 from agpt.cli.data_options import (
     INPUT_FILE,
@@ -19,11 +21,23 @@ from agpt.cli.data_options import (
     read_texts,
     text_field_option,
 )
-from agpt.evaluation import evaluate
+from agpt.evaluation import Evaluation, evaluate
+from agpt.seen_text import refuse_seen, seen_in_training
 from agpt.token_text import ALL, SPLITS, TokenText, require_same_vocabulary, text_of_split
 
 DEPTH_FOR_SPLIT = 1  # only the split of the index is used
 UNKNOWN_DATA = TrainingData("", val_fraction=0.1, split_seed=0, reverse=False)
+
+
+def _read_range(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> tuple[int | None, int | None]:
+    """Reads 'BEGIN:END', either of which may be empty."""
+    match = re.fullmatch(r"(-?\d+)?:(-?\d+)?", value or ":")
+    if match is None:
+        raise click.BadParameter(f"{value!r} is no range of tokens such as 0:4096 or -4096:")
+    begin, end = (None if text is None else int(text) for text in match.groups())
+    return begin, end
 
 
 @click.command("agpt-perplexity", cls=Command)
@@ -53,13 +67,26 @@ UNKNOWN_DATA = TrainingData("", val_fraction=0.1, split_seed=0, reverse=False)
     "--context",
     type=int,
     show_default="the trained one",
-    help="Most tokens that a prediction sees.",
+    help="Most tokens that a prediction sees; there is a warning above the trained one.",
 )
 @click.option(
     "--stride",
     type=int,
     show_default="the context",
     help="Tokens between neighbouring windows; smaller windows overlap more and cost more.",
+)
+@click.option(
+    "--range",
+    "token_range",
+    callback=_read_range,
+    metavar="BEGIN:END",
+    help="Only these tokens of the split, from 0; either may be left out or count from the end as "
+    "a negative number. Of documents, those that begin there.",
+)
+@click.option(
+    "--by-depth",
+    is_flag=True,
+    help="Also the loss for each number of tokens that the predictions saw.",
 )
 @click.option(
     "--skip-unknown",
@@ -78,6 +105,8 @@ def command(
     val_fraction: float | None,
     context: int | None,
     stride: int | None,
+    token_range: tuple[int | None, int | None],
+    by_depth: bool,
     skip_unknown: bool,
     backend: str,
     threads: int,
@@ -87,30 +116,79 @@ def command(
     if (not corpus) == (index is None):
         raise click.UsageError("name the text with --corpus or with --index, one of the two")
     checkpoint = read_checkpoint(model)
-    loaded = Model.from_checkpoint(checkpoint)
-    skipped = 0
+    loaded, state = Model.from_checkpoint(checkpoint), checkpoint.training
     if (index_file := index or one_index(corpus)) is not None:
-        opened = open_index(index_file)
-        require_same_vocabulary(loaded.vocabulary, opened.vocabulary, loaded.config.vocab_size)
-        text = text_of_split(opened, split)
+        part = _part_of_index(loaded, index_file, split)
     else:
-        trained_on = checkpoint.training.data if checkpoint.training else UNKNOWN_DATA
+        trained_on = state.data if state else UNKNOWN_DATA
         if val_fraction is not None:
             trained_on = dataclasses.replace(trained_on, val_fraction=val_fraction)
         read = _read_like(loaded, corpus, text_field)
-        text, skipped = _text_of_corpus(loaded, read, split, trained_on, skip_unknown)
+        part = _part_of_corpus(loaded, read, split, trained_on, skip_unknown)
+    text = part.text.part(*token_range)
+    seen = seen_in_training(text, state)
+    refuse_seen(seen, split, state, part.training_hash)
     result = evaluate(
         loaded,
         text,
         split=split,
-        context=context,
+        context=_context(loaded, state, context),
         stride=stride,
+        by_depth=by_depth,
         backend=backend,
         threads=threads,
     )
-    values: dict[str, Any] = {"model": str(model), **result.to_dict(), "skipped": skipped}
-    note = f"\n{skipped} unknown characters left out" if skipped else ""
-    emit(as_json, values, f"{result}{note}")
+    share = None if seen is None else seen.share
+    values: dict[str, Any] = {
+        "model": str(model),
+        **result.to_dict(),
+        "skipped": part.skipped,
+        "seen_in_training": share,
+    }
+    emit(as_json, values, _text(result, share, part.skipped))
+
+
+def _context(model: Model, state: TrainingState | None, context: int | None) -> int | None:
+    """The context of the evaluation; warns on standard error where it is longer than trained."""
+    if context is None or state is None:
+        return context if state is None else state.context
+    if state.context < context <= model.config.context:
+        click.echo(
+            f"warning: the context is {context}, but training used at most {state.context}: "
+            "the model never learned what to do with more",
+            err=True,
+        )
+    return context
+
+
+def _text(result: Evaluation, seen: float | None, skipped: int) -> str:
+    lines = [f"{result} seen_in_training={'unknown' if seen is None else f'{seen:.4f}'}"]
+    if result.by_depth is not None:
+        lines.append(f"{'context':>7} {'positions':>10} {'nats':>9} {'perplexity':>11}")
+        for entry in result.by_depth:
+            loss = "-" if entry.loss is None else f"{entry.loss:.4f}"
+            perplexity = "-" if entry.loss is None else f"{math.exp(min(entry.loss, 700)):.4f}"
+            lines.append(f"{entry.context:7} {entry.positions:10} {loss:>9} {perplexity:>11}")
+    if skipped:
+        lines.append(f"{skipped} unknown characters left out")
+    return "\n".join(lines)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """A part of some data in the model's tokens."""
+
+    text: TokenText
+    skipped: int
+    """Characters left out, which the model does not know."""
+    training_hash: str | None
+    """Of the rest that the split keeps for training; None where nothing was split."""
+
+
+def _part_of_index(model: Model, path: Path, split: str) -> _Part:
+    index = open_index(path)
+    require_same_vocabulary(model.vocabulary, index.vocabulary, model.config.vocab_size)
+    return _Part(text_of_split(index, split), 0, index.hash)
 
 
 def _read_like(model: Model, paths: Sequence[Path], text_field: str) -> Corpus:
@@ -122,10 +200,10 @@ def _read_like(model: Model, paths: Sequence[Path], text_field: str) -> Corpus:
     return read_texts(paths, vocabulary.kind, documents=documents, text_field=text_field)
 
 
-def _text_of_corpus(
+def _part_of_corpus(
     model: Model, corpus: Corpus, split: str, trained_on: TrainingData, skip_unknown: bool
-) -> tuple[TokenText, int]:
-    """The part of a corpus in the model's tokens, and how many characters were left out."""
+) -> _Part:
+    """The part of a corpus that `split` names, split as the training data were."""
     vocabulary = model.vocabulary
     assert vocabulary is not None
     own = corpus.vocabulary
@@ -144,9 +222,10 @@ def _text_of_corpus(
     tokens = _translation(own, vocabulary, skip_unknown)[text.tokens]
     known = tokens >= 0
     translated = np.ascontiguousarray(tokens[known], np.uint32)
-    return (
+    return _Part(
         TokenText.from_tokens(translated, vocabulary.boundary),
         int(tokens.size - np.count_nonzero(known)),
+        data.hash if isinstance(data, TrieIndex) else None,
     )
 
 
