@@ -10,6 +10,7 @@
 #include "cpp/corpus/token_view.h"
 #include "cpp/rows/row_batch.h"
 #include "cpp/rows/row_selection.h"
+#include "cpp/rows/sequence_trie.h"
 #include "cpp/rows/weighting.h"
 #include "cpp/train/trie_sampler.h"
 
@@ -121,6 +122,19 @@ struct Stage {
 
 /// Stages one after another, each from its own first step. A pass is one of the last stage.
 std::unique_ptr<StepSource> make_staged_source(std::vector<Stage> stages);
+
+/// Which rows of a tree of sequences make one step.
+struct SequenceStepConfig {
+  Index positions = 2048;  ///< about as many rows; 0: all
+  StepOrder order = StepOrder::shuffled;
+  uint64_t seed = 0;
+  Index batch_rows = 256;  ///< at least; sequences longer than half of it make batches of twice their length
+
+  void validate() const;
+};
+
+/// The trie must outlive the source.
+std::unique_ptr<StepSource> make_sequence_source(const SequenceTrie& trie, const SequenceStepConfig& config);
 
 /// A text and where documents begin in it (nowhere: one running text). The tokens belong to someone else.
 struct TextView {

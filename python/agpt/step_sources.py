@@ -4,16 +4,18 @@ import dataclasses
 from typing import Any
 
 from agpt import _engine
-from agpt._engine import ArgumentError, Corpus, TrieIndex
+from agpt._engine import ArgumentError, SequenceTrie, TrieIndex
 from agpt.model import Model
-from agpt.token_text import TRAIN, text_of_split
+from agpt.token_text import TRAIN, TrainingSource, text_of_split
 from agpt.train_config import TrainConfig
 
 ENDLESS = 1  # steps of the last stage of a curriculum: any number serves
 
 
-def step_source(model: Model, data: TrieIndex | Corpus, config: TrainConfig) -> _engine.StepSource:
+def step_source(model: Model, data: TrainingSource, config: TrainConfig) -> _engine.StepSource:
     """The steps of a run; ArgumentError where model, data and configuration do not fit."""
+    if isinstance(data, SequenceTrie):
+        return _sequence_source(model, data, config)
     if config.mode == "window":
         return _window_source(model, data, config)
     if not isinstance(data, TrieIndex):
@@ -38,6 +40,30 @@ def step_source(model: Model, data: TrieIndex | Corpus, config: TrainConfig) -> 
     return _engine.staged_source([*stages, (ENDLESS, whole)]) if stages else whole
 
 
+def _sequence_source(model: Model, data: SequenceTrie, config: TrainConfig) -> _engine.StepSource:
+    if config.mode != "trie" or config.unit not in ("positions", "pass"):
+        raise ArgumentError(
+            f"mode {config.mode} with unit {config.unit} is not for sequences: they have mode trie "
+            "with the units positions and pass"
+        )
+    if config.tails != "full" or config.mass_weight != "linear" or config.curriculum:
+        raise ArgumentError(
+            "sequences have weights of their own: leave tails, mass_weight and curriculum alone"
+        )
+    if data.depth > model.config.context:
+        raise ArgumentError(
+            f"the longest sequence is {data.depth} tokens long, but the model's context is "
+            f"{model.config.context}: make the model with context={data.depth}"
+        )
+    return _engine.sequence_source(
+        data,
+        positions=0 if config.unit == "pass" else config.positions_per_step,
+        order=config.order,
+        seed=config.seed,
+        batch_rows=config.batch_rows,
+    )
+
+
 def window_context(model: Model, config: TrainConfig) -> int:
     """Tokens of a window; ArgumentError where they are more than the model's context."""
     context = model.config.context if config.context is None else config.context
@@ -50,9 +76,7 @@ def window_context(model: Model, config: TrainConfig) -> int:
     return context
 
 
-def _window_source(
-    model: Model, data: TrieIndex | Corpus, config: TrainConfig
-) -> _engine.StepSource:
+def _window_source(model: Model, data: TrainingSource, config: TrainConfig) -> _engine.StepSource:
     context = window_context(model, config)
     text = text_of_split(data, TRAIN)
     return _engine.window_source(

@@ -9,6 +9,9 @@ import numpy.typing as npt
 from agpt import _engine
 from agpt._engine import ArgumentError, Vocabulary
 
+TrainingSource = _engine.TrieIndex | _engine.Corpus | _engine.SequenceTrie
+"""What a model can be trained on."""
+
 TRAIN, VALIDATION, ALL = "train", "val", "all"
 SPLITS = (TRAIN, VALIDATION, ALL)
 
@@ -51,8 +54,12 @@ class TokenText:
         return TokenText(self.tokens[first:last], self.document_starts[inside] - first)
 
 
-def text_of_split(data: "_engine.TrieIndex | _engine.Corpus", split: str) -> TokenText:
+def text_of_split(data: TrainingSource, split: str) -> TokenText:
     """The part of an index or of a corpus that `split` names; a corpus holds nothing out."""
+    if isinstance(data, _engine.SequenceTrie):
+        raise ArgumentError(
+            "sequences are no text with held-out parts: use evaluate_sequences() with others"
+        )
     boundary = data.vocabulary.boundary
     if split not in SPLITS:
         raise ArgumentError(f"split {split!r} is unknown: choose from {', '.join(SPLITS)}")

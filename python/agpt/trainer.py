@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from agpt import _engine
-from agpt._engine import ArgumentError, Corpus, FormatError, TrieIndex
+from agpt._engine import ArgumentError, Corpus, FormatError, SequenceTrie
 from agpt.checkpoint import (
     Checkpoint,
     Tensors,
@@ -24,7 +24,13 @@ from agpt.evaluation import Evaluation, evaluate_with
 from agpt.model import Model, named_views
 from agpt.step_sources import step_source, window_context
 from agpt.text_fingerprint import Hashes, fingerprint_of
-from agpt.token_text import TRAIN, VALIDATION, require_same_vocabulary, text_of_split
+from agpt.token_text import (
+    TRAIN,
+    VALIDATION,
+    TrainingSource,
+    require_same_vocabulary,
+    text_of_split,
+)
 from agpt.train_config import TrainConfig
 
 
@@ -60,12 +66,12 @@ class Trainer:
     def __init__(
         self,
         model: Model,
-        data: TrieIndex | Corpus,
+        data: TrainingSource,
         config: TrainConfig | None = None,
         backend: str = "cpu",
         dtype: str | None = None,
     ) -> None:
-        """Prepares training on `data`; a Corpus serves mode window only.
+        """Prepares training on `data`; a Corpus serves mode window only, a SequenceTrie mode trie.
 
         `dtype`, where given, must be the model's. ArgumentError where model and data do not fit.
         """
@@ -194,9 +200,19 @@ class Trainer:
     @property
     def context(self) -> int:
         """Most tokens that a trained prediction sees: the index's depth, or the windows' length."""
-        if self.config.mode == "trie" and isinstance(self.data, TrieIndex):
-            return int(self.data.depth)
-        return window_context(self.model, self.config)
+        if isinstance(self.data, Corpus) or self.config.mode != "trie":
+            return window_context(self.model, self.config)
+        return int(self.data.depth)
+
+    def evaluate_sequences(self, sequences: SequenceTrie) -> float:
+        """Mean weighted loss (nats) of a tree of sequences, such as one of held-out ones."""
+        self._engine.parameters_changed()
+        require_same_vocabulary(
+            self.model.vocabulary, sequences.vocabulary, self.model.config.vocab_size
+        )
+        whole = TrainConfig(unit="pass", batch_rows=self.config.batch_rows)
+        loss, weight = self._engine.evaluate_source(step_source(self.model, sequences, whole))
+        return float(loss / weight)
 
     @property
     def step_count(self) -> int:
@@ -258,7 +274,7 @@ class Trainer:
 
     @classmethod
     def resume(
-        cls, path: str | os.PathLike[str], data: TrieIndex | Corpus, backend: str = "cpu"
+        cls, path: str | os.PathLike[str], data: TrainingSource, backend: str = "cpu"
     ) -> "Trainer":
         """Continues where a checkpoint stands, with the same bits as a run without interruption.
 
@@ -298,6 +314,8 @@ class Trainer:
 
     @functools.cached_property
     def _fingerprint(self) -> Hashes:
+        if isinstance(self.data, SequenceTrie):  # is no text that others could be compared with
+            return np.empty(0, np.uint64)
         return fingerprint_of(text_of_split(self.data, TRAIN).tokens)
 
     @functools.cached_property
@@ -316,11 +334,13 @@ class Trainer:
         }
 
 
-def _record_of(data: TrieIndex | Corpus, mode: str) -> TrainingData:
+def _record_of(data: TrainingSource, mode: str) -> TrainingData:
     """What tells the data of one run from others: the training text, and for a trie its shape."""
     if isinstance(data, Corpus):
         identity = hashlib.sha256(data.tokens.tobytes()).hexdigest()
         return TrainingData(identity, val_fraction=0.0, split_seed=0, reverse=False)
+    if isinstance(data, SequenceTrie):
+        return TrainingData(data.hash, val_fraction=0.0, split_seed=0, reverse=False)
     identity = data.hash
     if mode != "window":
         shape = (data.depth, data.n_nodes, data.n_positions, data.total_mass)

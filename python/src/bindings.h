@@ -11,6 +11,7 @@ void bind_trie_index(nb::module_& m);
 void bind_diagnostics(nb::module_& m);
 void bind_interchange(nb::module_& m);
 void bind_synth(nb::module_& m);
+void bind_sequence_trie(nb::module_& m);
 void bind_model(nb::module_& m);
 void bind_trainer(nb::module_& m);
 void bind_inference(nb::module_& m);

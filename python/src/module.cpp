@@ -10,6 +10,7 @@ NB_MODULE(_engine, m) {
   bind_diagnostics(m);
   bind_interchange(m);
   bind_synth(m);
+  bind_sequence_trie(m);
   bind_model(m);
   bind_trainer(m);
   bind_inference(m);

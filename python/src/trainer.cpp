@@ -119,6 +119,11 @@ std::shared_ptr<StepSource> hybrid_source(const agpt::TrieIndex& index, Index co
   return agpt::make_hybrid_source(index, config);
 }
 
+std::shared_ptr<StepSource> sequence_source(const agpt::SequenceTrie& trie, Index positions, const std::string& order,
+                                            uint64_t seed, Index batch_rows) {
+  return agpt::make_sequence_source(trie, {positions, kOrders.parse(order), seed, batch_rows});
+}
+
 std::shared_ptr<StepSource> staged_source(const std::vector<std::pair<Index, std::shared_ptr<StepSource>>>& stages) {
   std::vector<agpt::Stage> list;
   for (const auto& [n_steps, source] : stages) list.push_back({n_steps, source});
@@ -256,6 +261,14 @@ void bind_trainer_of(nb::module_& m, const char* name) {
           },
           "One optimizer step. NonFiniteError, or KeyboardInterrupt on Ctrl-C, leave the parameters unchanged.")
       .def(
+          "evaluate_source",
+          [](Bound& self, const StepSource& source) {
+            nb::gil_scoped_release release;
+            const agpt::BatchTotals totals = self.trainer.evaluate(source.whole_pass(), 0, interrupt_check());
+            return std::make_pair(totals.loss, totals.weight);
+          },
+          "source"_a, "Sum of the weighted losses (nats) over a whole pass of another source, and sum of the weights.")
+      .def(
           "gradient",
           [](Bound& self, Flat<double> flat) {
             nb::gil_scoped_release release;
@@ -316,6 +329,8 @@ void bind_trainer(nb::module_& m) {
         "order"_a = "shuffled", "seed"_a = 0, "batch_rows"_a = 256, "mass_weight"_a = "linear",
         "spread_heavy"_a = false, nb::keep_alive<0, 1>(),
         "Steps over the shared core of a trie and windows of its text.");
+  m.def("sequence_source", &sequence_source, "trie"_a, nb::kw_only(), "positions"_a = 2048, "order"_a = "shuffled",
+        "seed"_a = 0, "batch_rows"_a = 256, nb::keep_alive<0, 1>(), "Steps over the rows of a tree of sequences.");
   m.def("staged_source", &staged_source, "stages"_a, nb::keep_alive<0, 1>(),
         "Sources one after another: pairs of a number of steps and a source; the last never ends.");
   bind_window_source<uint8_t>(m);
