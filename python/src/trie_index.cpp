@@ -116,6 +116,8 @@ void bind_trie_index(nb::module_& m) {
       .def_prop_ro("n_nodes", &TrieIndex::n_nodes, "Endpoints of edges.")
       .def_prop_ro("n_positions", &TrieIndex::n_positions, "Distinct paths that are followed by something.")
       .def_prop_ro("n_entries", &TrieIndex::n_entries, "Pairs of an endpoint and a token that follows it.")
+      .def_prop_ro(
+          "n_bytes", [](const TrieIndex& self) { return self.bytes().size(); }, "Size of the index, and of its file.")
       .def_prop_ro("n_starts", &TrieIndex::n_starts, "Starts that the trie was built from.")
       .def_prop_ro("total_mass", &TrieIndex::total_mass,
                    "Sum of the masses of all positions: the predictions they stand for.")

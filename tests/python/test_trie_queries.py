@@ -23,8 +23,8 @@ def test_an_array_with_lengths_and_a_list_of_paths_are_asked_alike(cats: TrieInd
     paths = [cats.encode(word.replace("d", "t").replace("g", "t")) for word in words]
     longest = max(len(path) for path in paths)
     matrix = np.zeros((len(paths), longest), np.int16)
-    for row, path in zip(matrix, paths, strict=True):
-        row[: len(path)] = path
+    for i, path in enumerate(paths):
+        matrix[i, : len(path)] = path
     lengths = [len(path) for path in paths]
     expected = [cats.count(path) for path in paths]
     assert expected[:2] == [3, 2]
@@ -76,7 +76,7 @@ def test_occurrences_in_a_real_text_are_those_of_a_regular_expression() -> None:
 
 
 def test_continuations_repeat_by_seed_and_follow_the_counts(cats: TrieIndex) -> None:
-    contexts = [cats.encode("the "), cats.encode("zzz".replace("z", "t")), []]
+    contexts: list[Any] = [cats.encode("the "), cats.encode("zzz".replace("z", "t")), []]
     drawn = cats.sample_batch(contexts, 50, seed=3)
     assert drawn.shape == (3, 50)
     assert (drawn == cats.sample_batch(contexts, 50, seed=3)).all()
