@@ -23,12 +23,6 @@ TokenArray copy_ranges(TokenView tokens, const std::vector<Range>& ranges, bool 
   return copy;
 }
 
-// How many of `total` make `fraction`.
-Index part_of(Index total, double fraction) {
-  if (fraction == 0) return 0;
-  return std::max<Index>(1, static_cast<Index>(static_cast<double>(total) * fraction));
-}
-
 std::vector<Range> find_documents(TokenView tokens, Token boundary) {
   std::vector<Range> documents;
   for (Index begin = 0; begin < tokens.size();) {
@@ -41,6 +35,11 @@ std::vector<Range> find_documents(TokenView tokens, Token boundary) {
 
 }  // namespace
 
+Index held_out_part(Index total, double fraction) {
+  if (fraction == 0) return 0;
+  return std::max<Index>(1, static_cast<Index>(static_cast<double>(total) * fraction));
+}
+
 CorpusSplit split_corpus(const Corpus& corpus, double fraction, uint64_t seed, bool reverse) {
   AGPT_REQUIRE(fraction >= 0 && fraction < 1,
                "the held-out fraction is " + std::to_string(fraction) + ", but must be at least 0 and less than 1");
@@ -50,11 +49,11 @@ CorpusSplit split_corpus(const Corpus& corpus, double fraction, uint64_t seed, b
     const std::vector<Range> documents = find_documents(tokens, *corpus.vocabulary().boundary());
     std::vector<bool> is_held_out(documents.size());
     const Permutation permutation(documents.size(), seed);
-    const Index n_held_out = part_of(static_cast<Index>(documents.size()), fraction);
+    const Index n_held_out = held_out_part(static_cast<Index>(documents.size()), fraction);
     for (Index i = 0; i < n_held_out; ++i) is_held_out[permutation(static_cast<uint64_t>(i))] = true;
     for (size_t i = 0; i < documents.size(); ++i) (is_held_out[i] ? held_out : training).push_back(documents[i]);
   } else {
-    const Index cut = tokens.size() - part_of(tokens.size(), fraction);
+    const Index cut = tokens.size() - held_out_part(tokens.size(), fraction);
     training.push_back({0, cut});
     held_out.push_back({cut, tokens.size()});
   }

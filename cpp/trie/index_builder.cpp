@@ -139,7 +139,8 @@ std::vector<uint32_t> choose_starts(TokenView tokens, std::optional<Token> bound
       return document_starts(tokens, *boundary);
   }
   std::vector<uint32_t> strided;
-  for (Index i = 0; i + 1 < tokens.size(); i += starts.stride) strided.push_back(static_cast<uint32_t>(i));
+  const Index n_candidates = tokens.size() - 1, stride = std::min(starts.stride, n_candidates);  // i stays in range
+  for (Index i = 0; i < n_candidates; i += stride) strided.push_back(static_cast<uint32_t>(i));
   return strided;
 }
 
@@ -148,11 +149,17 @@ TrieIndex build_trie_index(const Corpus& corpus, const IndexOptions& options, in
   options.validate();
   AGPT_REQUIRE(corpus.n_tokens() < kMaxTokens,
                "the corpus has " + std::to_string(corpus.n_tokens()) + " tokens, but an index holds fewer than 2^31");
-  AGPT_REQUIRE(!corpus.has_documents() || options.corpus_end == CorpusEnd::exact,
+  return build_trie_index(split_corpus(corpus, options.val_fraction, options.split_seed, options.reverse),
+                          corpus.vocabulary(), options, n_threads, progress);
+}
+
+TrieIndex build_trie_index(const CorpusSplit& split, const Vocabulary& vocabulary, const IndexOptions& options,
+                           int n_threads, const BuildProgress& progress) {
+  options.validate();
+  const std::optional<Token> boundary = vocabulary.boundary();
+  AGPT_REQUIRE(!boundary || options.corpus_end == CorpusEnd::exact,
                "the rule 'reference' is about the end of a running text, but this is a corpus of documents");
-  const CorpusSplit split = split_corpus(corpus, options.val_fraction, options.split_seed, options.reverse);
   const TokenView tokens = split.training.view();
-  const std::optional<Token> boundary = corpus.vocabulary().boundary();
   const size_t limits_bytes = boundary ? static_cast<size_t>(tokens.size()) : 0;
   const size_t starts_bytes = static_cast<size_t>(tokens.size()) * 2 * sizeof(uint32_t);
   MemoryReservation reserved(PackedText::bytes_needed(tokens, options.depth) + starts_bytes + limits_bytes,
@@ -169,7 +176,7 @@ TrieIndex build_trie_index(const Corpus& corpus, const IndexOptions& options, in
       parts_bytes(static_cast<size_t>(n_starts), tokens.token_bytes()) +
           threads * (WindowSorter::scratch_bytes(chunks.largest()) + chunks.largest()),
       "the index builder");
-  const IndexSource source{split, corpus.vocabulary(), options, n_starts};
+  const IndexSource source{split, vocabulary, options, n_starts};
   ByteImage image = tokens.visit([&]<class Id>(std::span<const Id> ids) {
     auto parts =
         PartsBuilder<Id>(ids, limits, options, chunks, *text, static_cast<int>(threads)).build(n_starts, progress);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cpp/corpus/corpus.h"
+#include "cpp/corpus/split.h"
 #include "cpp/trie/trie_index.h"
 
 namespace agpt {
@@ -18,6 +19,10 @@ using BuildProgress = std::function<void(double fraction)>;
 /// ArgumentError for options out of range or a corpus that is too short or too long, and MemoryCapError.
 TrieIndex build_trie_index(const Corpus& corpus, const IndexOptions& options, int n_threads = 0,
                            const BuildProgress& progress = nullptr);
+
+/// The same for a corpus that was split already, and turned backwards if the options say so.
+TrieIndex build_trie_index(const CorpusSplit& split, const Vocabulary& vocabulary, const IndexOptions& options,
+                           int n_threads = 0, const BuildProgress& progress = nullptr);
 
 /// The starts that a rule chooses among `tokens`, ascending. Throws ArgumentError if the rule does not suit the corpus:
 /// documents need a `boundary`, stride and max a running text.

@@ -68,9 +68,10 @@ class ImageMaker {
     header_.vocabulary_size = static_cast<uint64_t>(source_.vocabulary.size());
     header_.boundary = kNoBoundary;
     if (source_.vocabulary.boundary()) header_.boundary = *source_.vocabulary.boundary();
-    header_.start_stride = static_cast<uint64_t>(options.starts.stride);
-    header_.start_count = static_cast<uint64_t>(options.starts.count);
-    header_.start_offset = static_cast<uint64_t>(options.starts.offset);
+    const Starts starts = options.starts.canonical();
+    header_.start_stride = static_cast<uint64_t>(starts.stride);
+    header_.start_count = static_cast<uint64_t>(starts.count);
+    header_.start_offset = static_cast<uint64_t>(starts.offset);
     header_.prune_min_mass = static_cast<uint64_t>(options.prune_min_mass);
     header_.prune_min_depth = static_cast<uint64_t>(options.prune_min_depth);
     header_.val_fraction = options.val_fraction;

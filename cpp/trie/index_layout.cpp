@@ -1,7 +1,9 @@
 #include "cpp/trie/index_layout.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <limits>
 
 #include "cpp/base/checksum.h"
 #include "cpp/base/error.h"
@@ -51,27 +53,44 @@ uint64_t n_elements(const IndexHeader& header, Column column) {
   return header.column_bytes[static_cast<size_t>(column)] / element_bytes(column, header.token_bytes);
 }
 
+// Options that the builder would take, with those that the rule does not read at their defaults.
+bool options_are_valid(const IndexHeader& h) {
+  const auto rule = static_cast<Starts::Rule>(h.start_rule);
+  const bool has_documents = h.boundary != kNoBoundary, strides = rule == Starts::Rule::stride,
+             spreads = rule == Starts::Rule::max;
+  constexpr uint64_t kMaxIndex = std::numeric_limits<Index>::max(), kMaxInt = std::numeric_limits<int>::max();
+  return h.start_rule <= static_cast<uint32_t>(Starts::Rule::documents) &&
+         (has_documents ? !strides && !spreads : rule != Starts::Rule::documents) &&
+         (strides ? h.start_stride >= 1 && h.start_stride <= kMaxIndex : h.start_stride == 1) &&
+         (spreads ? h.start_count >= 1 && h.start_count <= kMaxIndex && h.start_offset <= kMaxIndex
+                  : h.start_count == 0 && h.start_offset == 0) &&
+         h.corpus_end <= static_cast<uint32_t>(CorpusEnd::reference) &&
+         (!has_documents || h.corpus_end == static_cast<uint32_t>(CorpusEnd::exact)) && h.reversed <= 1 &&
+         h.prune_min_mass >= 1 && h.prune_min_mass <= kMaxIndex && h.prune_min_depth >= 1 &&
+         h.prune_min_depth <= kMaxInt && h.val_fraction >= 0 && h.val_fraction < 1;
+}
+
 bool scalars_are_valid(const IndexHeader& h) {
   const uint64_t max_tokens = static_cast<uint64_t>(kMaxTokens), max_nodes = uint64_t{1} << 32;
-  return h.depth >= 1 && h.depth <= kMaxDepth && h.vocabulary_size >= 1 && h.vocabulary_size <= max_tokens &&
+  return options_are_valid(h) && h.depth >= 1 && h.depth <= kMaxDepth && h.vocabulary_size >= 1 && h.vocabulary_size <= max_tokens &&
          h.token_bytes == static_cast<uint32_t>(token_bytes_for(static_cast<Index>(h.vocabulary_size))) &&
          (h.boundary == kNoBoundary || h.boundary == h.vocabulary_size - 1) &&
-         h.start_rule <= static_cast<uint32_t>(Starts::Rule::documents) &&
-         h.corpus_end <= static_cast<uint32_t>(CorpusEnd::reference) && h.reversed <= 1 &&
-         h.vocabulary_kind <= static_cast<uint32_t>(VocabularyKind::tokens) && h.n_tokens < max_tokens &&
+         h.vocabulary_kind <= static_cast<uint32_t>(VocabularyKind::tokens) && h.n_tokens >= 2 &&
+         h.n_tokens < max_tokens &&
          h.n_held_out < max_tokens && h.n_starts <= h.n_tokens && h.n_nodes < max_nodes && h.n_leaves <= h.n_nodes &&
          h.n_leaves <= h.n_starts;
 }
 
-bool columns_are_in_the_file(const IndexHeader& h) {
+// Each column is at the first multiple of 64 behind the one before, and the last ends the file.
+bool columns_fill_the_file(const IndexHeader& h) {
   uint64_t end = sizeof(IndexHeader);
   for (size_t c = 0; c < kColumns; ++c) {
     const uint64_t offset = h.column_offset[c], bytes = h.column_bytes[c];
-    if (offset % 64 != 0 || offset < end || offset > h.file_bytes || bytes > h.file_bytes - offset) return false;
+    if (offset != (end + 63) / 64 * 64 || offset > h.file_bytes || bytes > h.file_bytes - offset) return false;
     if (bytes % element_bytes(static_cast<Column>(c), h.token_bytes) != 0) return false;
     end = offset + bytes;
   }
-  return true;
+  return end == h.file_bytes;
 }
 
 bool columns_fit_together(const IndexHeader& h) {
@@ -94,6 +113,17 @@ bool columns_fit_together(const IndexHeader& h) {
 }
 
 }  // namespace
+
+const char* column_name(Column column) {
+  static constexpr std::array<const char*, kColumns> kNames = {
+      "tokens", "held_out", "characters", "position_counts", "shared_counts", "node_counts", "mass_counts",
+      "parent_depth", "label", "leaf_start", "blocks", "size", "size_overflow_at", "size_overflow", "mass",
+      "mass_overflow_at", "mass_overflow", "heavy_leaf", "heavy_begin", "entry_token", "entry_count",
+      "entry_count_overflow_at", "entry_count_overflow", "short_leaf_node", "short_leaf_depth", "childless_node",
+      "childless_token", "childless_count", "childless_count_overflow_at", "childless_count_overflow", "ended_node",
+      "ended_depth"};
+  return kNames[static_cast<size_t>(column)];
+}
 
 uint32_t OverflowView::large(Index i) const {
   const auto found = std::lower_bound(at.begin(), at.end(), i);
@@ -125,7 +155,7 @@ IndexHeader read_index_header(std::span<const std::byte> image, const std::strin
   if (header.file_bytes > image.size())
     throw FormatError(truncated + " of " + std::to_string(header.file_bytes) + kBuildAgain);
   if (header.file_bytes != image.size() || header.header_bytes != sizeof header || !scalars_are_valid(header) ||
-      !columns_are_in_the_file(header) || !columns_fit_together(header))
+      !columns_fill_the_file(header) || !columns_fit_together(header))
     throw FormatError(name + " is damaged: its header contradicts itself" + kBuildAgain);
   return header;
 }

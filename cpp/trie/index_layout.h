@@ -60,6 +60,8 @@ enum class Column : uint32_t {
   n_columns,
 };
 inline constexpr size_t kColumns = static_cast<size_t>(Column::n_columns);
+/// As the list above has it.
+const char* column_name(Column column);
 
 /// Random access into the nodes: 64 of them.
 struct IndexBlock {

@@ -62,6 +62,16 @@ std::string Starts::to_string() const {
   return "documents";
 }
 
+Starts Starts::canonical() const {
+  Starts same{.rule = rule};
+  if (rule == Rule::stride) same.stride = stride;
+  if (rule == Rule::max) {
+    same.count = count;
+    same.offset = offset;
+  }
+  return same;
+}
+
 CorpusEnd parse_corpus_end(const std::string& text) {
   if (text == "exact") return CorpusEnd::exact;
   if (text == "reference") return CorpusEnd::reference;

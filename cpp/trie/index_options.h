@@ -23,6 +23,8 @@ struct Starts {
   /// Reads "every", "stride=K", "max=N", "max=N+OFFSET" or "documents". Throws ArgumentError.
   static Starts parse(const std::string& text);
   std::string to_string() const;
+  /// The same rule, with the numbers that it does not read at their defaults.
+  Starts canonical() const;
   bool operator==(const Starts&) const = default;
 };
 

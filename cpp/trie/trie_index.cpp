@@ -4,6 +4,7 @@
 
 #include "cpp/base/error.h"
 #include "cpp/base/file_writer.h"
+#include "cpp/trie/index_structure.h"
 
 namespace agpt {
 namespace {
@@ -48,8 +49,13 @@ TrieIndex TrieIndex::open(const std::string& path) { return read(ByteImage::map_
 TrieIndex TrieIndex::read(ByteImage image, const std::string& name) {
   constexpr uint64_t kReadAtOnce = uint64_t{64} << 20;
   TrieIndex index(std::move(image), name);
-  if (index.header_.file_bytes <= kReadAtOnce && content_checksum(index.bytes()) != index.header_.content_checksum)
-    throw FormatError(name + " is damaged: the checksum of its content is wrong; build it again with agpt-build");
+  if (index.header_.file_bytes > kReadAtOnce) return index;
+  const auto damaged = [&](const std::string& how) {
+    return FormatError(name + " is damaged: " + how + "; build it again with agpt-build");
+  };
+  if (content_checksum(index.bytes()) != index.header_.content_checksum)
+    throw damaged("the checksum of its content is wrong");
+  if (const auto fault = find_structure_fault(index.header_, index.columns_, index.bytes())) throw damaged(*fault);
   return index;
 }
 

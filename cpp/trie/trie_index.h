@@ -31,8 +31,8 @@ struct TokenCount {
 class TrieIndex {
  public:
   /// Maps an index file. Throws FormatError for a file that is foreign, truncated, incomplete, damaged or of another
-  /// version. The bytes behind the header of a file larger than 64 MiB are not read here: verify_trie_index() checks
-  /// them.
+  /// version, and for one whose columns contradict each other: no use of an index that opens leaves the file. Of a file
+  /// larger than 64 MiB only the header is read here: verify_trie_index() checks the rest.
   static TrieIndex open(const std::string& path);
   /// The same for the bytes of a file; `name` says in errors where they are from.
   static TrieIndex read(ByteImage image, const std::string& name);

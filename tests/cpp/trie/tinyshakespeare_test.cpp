@@ -9,6 +9,7 @@
 #include <iostream>
 
 #include "cpp/trie/index_builder.h"
+#include "cpp/trie/trie_verify.h"
 #include "cpp/trie/trie_walk.h"
 
 namespace agpt {
@@ -88,6 +89,24 @@ TEST_CASE("mass and edge figures of tinyshakespeare are those published") {
     CHECK(measured.leaves_with_a_space == doctest::Approx(expected.leaves_with_a_space).epsilon(0.003));
     CHECK(measured.ancestor_tokens == expected.ancestor_tokens);
     CHECK(measured.interior_and_root == expected.interior_and_root);
+  }
+}
+
+TEST_CASE("the edges of tinyshakespeare that run into its end are as many and as long as published") {
+  const Corpus corpus = Corpus::from_file(text_path().string(), VocabularyKind::characters, false);
+  struct Dropped {
+    int depth;
+    size_t edges;
+    Index tokens, distinct_windows;  // of 1 .. depth tokens
+  };
+  for (const Dropped& expected : {Dropped{8, 1, 1, 1545082}, {16, 9, 45, 9313941}, {32, 25, 316, 27046552}}) {
+    CAPTURE(expected.depth);
+    const TrieIndex index =
+        build_trie_index(corpus, {.depth = expected.depth, .corpus_end = CorpusEnd::reference});
+    CHECK(index.columns().childless_node.size() == expected.edges);
+    CHECK(index.n_positions() + expected.tokens == expected.distinct_windows);
+    CHECK(verify_trie_index(index) == std::vector<std::string>{});
+    CHECK(verify_by_rebuilding(index) == std::vector<std::string>{});
   }
 }
 
