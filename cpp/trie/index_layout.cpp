@@ -72,13 +72,13 @@ bool options_are_valid(const IndexHeader& h) {
 
 bool scalars_are_valid(const IndexHeader& h) {
   const uint64_t max_tokens = static_cast<uint64_t>(kMaxTokens), max_nodes = uint64_t{1} << 32;
-  return options_are_valid(h) && h.depth >= 1 && h.depth <= kMaxDepth && h.vocabulary_size >= 1 && h.vocabulary_size <= max_tokens &&
+  return options_are_valid(h) && h.depth >= 1 && h.depth <= kMaxDepth && h.vocabulary_size >= 1 &&
+         h.vocabulary_size <= max_tokens &&
          h.token_bytes == static_cast<uint32_t>(token_bytes_for(static_cast<Index>(h.vocabulary_size))) &&
          (h.boundary == kNoBoundary || h.boundary == h.vocabulary_size - 1) &&
          h.vocabulary_kind <= static_cast<uint32_t>(VocabularyKind::tokens) && h.n_tokens >= 2 &&
-         h.n_tokens < max_tokens &&
-         h.n_held_out < max_tokens && h.n_starts <= h.n_tokens && h.n_nodes < max_nodes && h.n_leaves <= h.n_nodes &&
-         h.n_leaves <= h.n_starts;
+         h.n_tokens < max_tokens && h.n_held_out < max_tokens && h.n_starts <= h.n_tokens && h.n_nodes < max_nodes &&
+         h.n_leaves <= h.n_nodes && h.n_leaves <= h.n_starts;
 }
 
 // Each column is at the first multiple of 64 behind the one before, and the last ends the file.
@@ -115,13 +115,38 @@ bool columns_fit_together(const IndexHeader& h) {
 }  // namespace
 
 const char* column_name(Column column) {
-  static constexpr std::array<const char*, kColumns> kNames = {
-      "tokens", "held_out", "characters", "position_counts", "shared_counts", "node_counts", "mass_counts",
-      "parent_depth", "label", "leaf_start", "blocks", "size", "size_overflow_at", "size_overflow", "mass",
-      "mass_overflow_at", "mass_overflow", "heavy_leaf", "heavy_begin", "entry_token", "entry_count",
-      "entry_count_overflow_at", "entry_count_overflow", "short_leaf_node", "short_leaf_depth", "childless_node",
-      "childless_token", "childless_count", "childless_count_overflow_at", "childless_count_overflow", "ended_node",
-      "ended_depth"};
+  static constexpr std::array<const char*, kColumns> kNames = {"tokens",
+                                                               "held_out",
+                                                               "characters",
+                                                               "position_counts",
+                                                               "shared_counts",
+                                                               "node_counts",
+                                                               "mass_counts",
+                                                               "parent_depth",
+                                                               "label",
+                                                               "leaf_start",
+                                                               "blocks",
+                                                               "size",
+                                                               "size_overflow_at",
+                                                               "size_overflow",
+                                                               "mass",
+                                                               "mass_overflow_at",
+                                                               "mass_overflow",
+                                                               "heavy_leaf",
+                                                               "heavy_begin",
+                                                               "entry_token",
+                                                               "entry_count",
+                                                               "entry_count_overflow_at",
+                                                               "entry_count_overflow",
+                                                               "short_leaf_node",
+                                                               "short_leaf_depth",
+                                                               "childless_node",
+                                                               "childless_token",
+                                                               "childless_count",
+                                                               "childless_count_overflow_at",
+                                                               "childless_count_overflow",
+                                                               "ended_node",
+                                                               "ended_depth"};
   return kNames[static_cast<size_t>(column)];
 }
 

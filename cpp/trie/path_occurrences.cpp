@@ -59,7 +59,8 @@ std::vector<Index> find_occurrences(const TrieIndex& index, std::span<const Toke
   if (path.empty()) {
     std::vector<uint32_t> starts = choose_starts(index.tokens(), index.vocabulary().boundary(), index.options().starts);
     std::ranges::sort(starts);
-    return {starts.begin(), starts.begin() + wanted};
+    starts.resize(static_cast<size_t>(std::min(wanted, static_cast<Index>(starts.size()))));
+    return {starts.begin(), starts.end()};
   }
   const std::span<const uint32_t> leaves = index.leaf_starts(place.node);
   const double searched =

@@ -59,11 +59,13 @@ TrieIndex::LeafMatch TrieIndex::first_leaf_from(std::span<const Token> path) con
 }
 
 // The node whose edge holds the row at `depth` of the path of a leaf, which is the first below that row: the nodes
-// between the leaf before it and itself are those on the way to it.
+// between the leaf before it and itself are those on the way to it. -1 if that cannot be, because the leaves of a damaged
+// index are not sorted.
 Index TrieIndex::node_at(Index first_leaf, int depth) const {
+  if (first_leaf == static_cast<Index>(header_.n_leaves)) return -1;
   Index node = first_leaf == 0 ? 0 : node_of_leaf(first_leaf - 1) + 1;
   while (!is_leaf(node) && this->depth(node) < depth) ++node;
-  return node;
+  return parent_depth(node) < depth && depth <= this->depth(node) ? node : -1;
 }
 
 TrieIndex::Place TrieIndex::locate(std::span<const Token> path) const {
@@ -71,7 +73,8 @@ TrieIndex::Place TrieIndex::locate(std::span<const Token> path) const {
   if (found.match == 0) return {-1, 0};
   const auto depth = static_cast<size_t>(found.match);
   if (depth < path.size()) found.leaf = first_leaf_from(path.first(depth)).leaf;
-  return {node_at(found.leaf, found.match), found.match};
+  const Index node = node_at(found.leaf, found.match);
+  return node < 0 ? Place{-1, 0} : Place{node, found.match};
 }
 
 int TrieIndex::longest_match(std::span<const Token> path) const { return first_leaf_from(path).match; }
@@ -80,7 +83,8 @@ Index TrieIndex::count(std::span<const Token> path) const {
   if (path.empty()) return n_starts();
   const LeafMatch found = first_leaf_from(path);
   if (static_cast<size_t>(found.match) < path.size()) return 0;
-  return row_mass(node_at(found.leaf, found.match), found.match);
+  const Index node = node_at(found.leaf, found.match);
+  return node < 0 ? 0 : row_mass(node, found.match);
 }
 
 void TrieIndex::targets_at(Place place, std::vector<TokenCount>& targets) const {

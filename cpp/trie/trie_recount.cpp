@@ -33,7 +33,8 @@ class Comparison {
     }
     const int below = c_.parent_depth[next_.node + 1];
     if ((below <= parent_depth) != is_leaf || (!is_leaf && below != depth))
-      stop(at_node() + "by the text it is " + (is_leaf ? "a leaf" : "an interior node of depth " + std::to_string(depth)));
+      stop(at_node() + "by the text it is " +
+           (is_leaf ? "a leaf" : "an interior node of depth " + std::to_string(depth)));
   }
   void interior_mass(uint64_t mass) { expect("mass", mass, c_.mass[static_cast<Index>(next_.interior++)]); }
   void leaf_start(uint32_t start) { expect("first start", start, c_.leaf_start[next_.leaf]); }
@@ -321,9 +322,8 @@ class Recount {
 RecountTotals recount_trie(const TrieIndex& index, const PathLimits& limits, std::span<uint32_t> starts,
                            const Report& report) {
   const MemoryReservation reserved(starts.size() * sizeof(uint32_t), "verification");
-  return index.tokens().visit([&]<class Id>(std::span<const Id> tokens) {
-    return Recount<Id>(index, tokens, limits, report).run(starts);
-  });
+  return index.tokens().visit(
+      [&]<class Id>(std::span<const Id> tokens) { return Recount<Id>(index, tokens, limits, report).run(starts); });
 }
 
 }  // namespace agpt

@@ -133,7 +133,8 @@ std::vector<std::string> verify_by_rebuilding(const TrieIndex& index, int n_thre
   const CorpusSplit split{copy_of(index.tokens()), copy_of(index.held_out())};
   const TrieIndex again = build_trie_index(split, index.vocabulary(), index.options(), n_threads);
   std::vector<std::string> differences;
-  const auto compare = [&](const std::string& what, std::span<const std::byte> ours, std::span<const std::byte> theirs) {
+  const auto compare = [&](const std::string& what, std::span<const std::byte> ours,
+                           std::span<const std::byte> theirs) {
     if (!std::ranges::equal(ours, theirs)) differences.push_back(what + " differs from that of an index built anew");
   };
   for (size_t c = 0; c < kColumns; ++c) {

@@ -96,6 +96,13 @@ void bind_text(nb::class_<TrieIndex>& index) {
           "tokens"_a, nb::sig("def decode(self, tokens: numpy.typing.ArrayLike) -> str"));
 }
 
+std::vector<std::string> verify(const TrieIndex& index, bool deep) {
+  nb::gil_scoped_release release;
+  std::vector<std::string> violations = agpt::verify_trie_index(index);
+  if (deep && violations.empty()) violations = agpt::verify_by_rebuilding(index);
+  return violations;
+}
+
 }  // namespace
 
 void bind_trie_index(nb::module_& m) {
@@ -121,8 +128,10 @@ void bind_trie_index(nb::module_& m) {
       .def_prop_ro("n_starts", &TrieIndex::n_starts, "Starts that the trie was built from.")
       .def_prop_ro("total_mass", &TrieIndex::total_mass,
                    "Sum of the masses of all positions: the predictions they stand for.")
-      .def("verify", &agpt::verify_trie_index, nb::call_guard<nb::gil_scoped_release>(),
-           "The violations of the index's invariants, one sentence each; empty if it is good.")
+      .def("verify", &verify, "deep"_a = false,
+           "The violations of the index's invariants, one sentence each, the first 20 in full; empty if it is good: "
+           "every path, mass and target is counted again from the text. deep: also builds the index again and compares "
+           "the bytes.")
       .def("__repr__", [](const TrieIndex& self) {
         return "TrieIndex(depth=" + std::to_string(self.depth()) + ", n_tokens=" + std::to_string(self.n_tokens()) +
                ", n_positions=" + std::to_string(self.n_positions()) + ", n_nodes=" + std::to_string(self.n_nodes()) +

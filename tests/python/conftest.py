@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,21 @@ def make_text(n_characters: int = 2000, seed: int = 0) -> str:
     while len(text) < n_characters:
         text += " ".join(chooser.choice(WORDS) for _ in range(chooser.randint(3, 8))) + ".\n"
     return text[:n_characters]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def every_index_is_verified() -> Iterator[None]:
+    """Every index that a test builds in this process is proved right."""
+    build = TrieIndex.build
+
+    def build_and_verify(*arguments: Any, **options: Any) -> TrieIndex:
+        index = build(*arguments, **options)
+        assert index.verify() == []
+        return index
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TrieIndex, "build", staticmethod(build_and_verify))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Checks that several test modules make."""
 
 import os
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -32,3 +33,35 @@ def data_file(name: str) -> Path:
     if not (folder / name).is_file():
         pytest.skip(f"{name} is not in {folder}: set AGPT_TEST_DATA to a folder that has it")
     return folder / name
+
+
+def with_right_index_checksums(index: bytes) -> bytes:
+    """An index file that was changed, with the checksums of docs/file_format.md computed anew."""
+    (header_bytes,) = struct.unpack_from("<I", index, 12)
+    changed = bytearray(index)
+    struct.pack_into("<Q", changed, 24, index_checksum(changed[header_bytes:]))
+    header = changed[: header_bytes - 8]
+    struct.pack_into("<Q", changed, header_bytes - 8, index_checksum(header))
+    return bytes(changed)
+
+
+def index_checksum(content: bytes | bytearray) -> int:
+    """What cpp/base/checksum.cpp computes."""
+    mask = 2**64 - 1
+
+    def mix(x: int) -> int:
+        x = (x + 0x9E3779B97F4A7C15) & mask
+        x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 & mask
+        x = (x ^ (x >> 27)) * 0x94D049BB133111EB & mask
+        return x ^ (x >> 31)
+
+    lanes = [1, 2, 3, 4]
+    words = struct.iter_unpack("<4Q", content + bytes(-len(content) % 32))
+    for block in words:
+        for lane, word in enumerate(block):
+            product = (lanes[lane] ^ word) * 0x9FB21C651E98DF25 & mask
+            lanes[lane] = product ^ (product >> 32)
+    result = mix(len(content))
+    for value in lanes:
+        result = mix(result ^ value)
+    return result

@@ -22,7 +22,7 @@ from agpt.cli.radix_verify import command as radix_verify
 from agpt.cli.train import command as train
 from agpt.cli.trie_profile import command as trie_profile
 from click.testing import Result
-from support import equal_parameters
+from support import equal_parameters, with_right_index_checksums
 
 RunCommand = Callable[..., Result]
 RunJson = Callable[..., dict[str, Any]]
@@ -242,11 +242,30 @@ def test_verify_passes_a_sound_index_and_refuses_a_damaged_one(
     assert str(index_file) in result.stderr
 
 
+def test_verify_also_compares_with_an_index_built_again(
+    run_json: RunJson, index_file: Path
+) -> None:
+    assert run_json(radix_verify, str(index_file), "--deep")["deep"] is True
+
+
+def test_verify_names_a_fault_behind_right_checksums(
+    run_command: RunCommand, index_file: Path
+) -> None:
+    content = bytearray(index_file.read_bytes())
+    at = content.index(TrieIndex.open(index_file).tokens.tobytes())
+    content[at] = (content[at] + 1) % 2  # another token, of the vocabulary
+    index_file.write_bytes(with_right_index_checksums(bytes(content)))
+    result = run_command(radix_verify, str(index_file))
+    assert result.exit_code == 1
+    assert result.stdout.startswith("the hash of the training tokens is ")
+    assert "violations" in result.stderr
+
+
 def test_verify_shows_the_first_violations(
     run_command: RunCommand, index_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     violations = [f"node {n} is wrong" for n in range(30)]
-    monkeypatch.setattr(TrieIndex, "verify", lambda _: violations)
+    monkeypatch.setattr(TrieIndex, "verify", lambda *_: violations)
     result = run_command(radix_verify, str(index_file))
     assert result.exit_code == 1
     assert result.stdout.splitlines() == violations[:10]

@@ -14,16 +14,23 @@ SHOWN_VIOLATIONS = 10
 
 @click.command("agpt-radix-verify", cls=Command)
 @click.argument("index", type=INPUT_FILE)
+@click.option(
+    "--deep", is_flag=True, help="Also build the index again from its text and compare the bytes."
+)
 @common_options
 @click.pass_context
-def command(context: click.Context, index: Path, as_json: bool) -> None:
-    """Check every invariant of the index file INDEX; exit 1 with the first violations."""
+def command(context: click.Context, index: Path, deep: bool, as_json: bool) -> None:
+    """Check the index file INDEX against the text inside it; exit 1 with the first violations.
+
+    Every path, mass and target is counted again, by other means than the builder's.
+    """
     start = time.perf_counter()
     trie = TrieIndex.open(str(index))
-    violations = trie.verify()
+    violations = trie.verify(deep)
     seconds = time.perf_counter() - start
     values = {
         "path": str(index),
+        "deep": deep,
         "valid": not violations,
         "violations": violations,
         "depth": trie.depth,

@@ -27,10 +27,18 @@ Verdict judge(const std::string& bytes) {
 
 // What can be changed to another good index: text that the trie does not depend on, and options that make no
 // difference to this text.
-const std::set<std::string> kFree = {
-    "held_out",        "characters",      "split_seed", "val_fraction", "vocabulary_kind", "vocabulary_size",
-    "prune_min_mass",  "prune_min_depth", "corpus_end", "reversed",     "start_rule",  // every is stride=1
-    "a token unseen by the trie, and the hash of the text"};
+const std::set<std::string> kFree = {"held_out",
+                                     "characters",
+                                     "split_seed",
+                                     "val_fraction",
+                                     "vocabulary_kind",
+                                     "vocabulary_size",
+                                     "prune_min_mass",
+                                     "prune_min_depth",
+                                     "corpus_end",
+                                     "reversed",
+                                     "start_rule",  // every is stride=1
+                                     "a token unseen by the trie, and the hash of the text"};
 // What verification holds against each other and a rebuild takes as it is.
 const std::set<std::string> kNotRebuilt = {"held_out", "val_fraction"};
 
@@ -47,7 +55,8 @@ class Planter {
       INFO(sample_.name << ": " << where);
       CHECK(kFree.contains(where));
       CHECK(verify_by_rebuilding(read_index(bytes), 1).empty());
-    } else if (verdict == Verdict::named && !kNotRebuilt.contains(where) && n_named_++ % 16 == 0) {  // the other verdict takes a build: now and then
+    } else if (verdict == Verdict::named && !kNotRebuilt.contains(where) &&
+               n_named_++ % 16 == 0) {  // the other verdict takes a build: now and then
       INFO(sample_.name << ": " << where);
       CHECK(is_wrong_by_rebuilding(bytes));
     }
@@ -72,16 +81,17 @@ struct HeaderField {
   const char* name;
   size_t offset, bytes;
 };
-#define AGPT_FIELD(field) HeaderField{#field, offsetof(IndexHeader, field), sizeof(IndexHeader::field)}
+#define AGPT_FIELD(field) \
+  HeaderField { #field, offsetof(IndexHeader, field), sizeof(IndexHeader::field) }
 constexpr std::array kHeaderFields = {
-    AGPT_FIELD(magic),          AGPT_FIELD(version),         AGPT_FIELD(header_bytes),  AGPT_FIELD(file_bytes),
-    AGPT_FIELD(token_bytes),    AGPT_FIELD(depth),           AGPT_FIELD(start_rule),    AGPT_FIELD(corpus_end),
-    AGPT_FIELD(reversed),       AGPT_FIELD(vocabulary_kind), AGPT_FIELD(vocabulary_size), AGPT_FIELD(boundary),
-    AGPT_FIELD(start_stride),   AGPT_FIELD(start_count),     AGPT_FIELD(start_offset),  AGPT_FIELD(prune_min_mass),
-    AGPT_FIELD(prune_min_depth), AGPT_FIELD(val_fraction),   AGPT_FIELD(split_seed),    AGPT_FIELD(token_hash),
-    AGPT_FIELD(n_tokens),       AGPT_FIELD(n_held_out),      AGPT_FIELD(n_starts),      AGPT_FIELD(n_nodes),
-    AGPT_FIELD(n_leaves),       AGPT_FIELD(n_positions),     AGPT_FIELD(n_entries),     AGPT_FIELD(total_mass),
-    AGPT_FIELD(column_offset),  AGPT_FIELD(column_bytes)};
+    AGPT_FIELD(magic),           AGPT_FIELD(version),         AGPT_FIELD(header_bytes),    AGPT_FIELD(file_bytes),
+    AGPT_FIELD(token_bytes),     AGPT_FIELD(depth),           AGPT_FIELD(start_rule),      AGPT_FIELD(corpus_end),
+    AGPT_FIELD(reversed),        AGPT_FIELD(vocabulary_kind), AGPT_FIELD(vocabulary_size), AGPT_FIELD(boundary),
+    AGPT_FIELD(start_stride),    AGPT_FIELD(start_count),     AGPT_FIELD(start_offset),    AGPT_FIELD(prune_min_mass),
+    AGPT_FIELD(prune_min_depth), AGPT_FIELD(val_fraction),    AGPT_FIELD(split_seed),      AGPT_FIELD(token_hash),
+    AGPT_FIELD(n_tokens),        AGPT_FIELD(n_held_out),      AGPT_FIELD(n_starts),        AGPT_FIELD(n_nodes),
+    AGPT_FIELD(n_leaves),        AGPT_FIELD(n_positions),     AGPT_FIELD(n_entries),       AGPT_FIELD(total_mass),
+    AGPT_FIELD(column_offset),   AGPT_FIELD(column_bytes)};
 #undef AGPT_FIELD
 
 TEST_CASE("the samples are good and together have an element in every column") {
@@ -139,8 +149,9 @@ TEST_CASE("a change of any number in the header is found, but of options that ma
       for (size_t at = field.offset; at < field.offset + field.bytes; at += width) {
         uint64_t old = 0;
         std::memcpy(&old, planter.good().data() + at, width);
-        for (const uint64_t value : {uint64_t{0}, uint64_t{1}, uint64_t{2}, uint64_t{3}, old + 1, old - 1, old + 64, old ^ 1u << 31, old ^ uint64_t{1} << 62,
-                                     ~uint64_t{0}, uint64_t{0x7fffffffffffffff}}) {
+        for (const uint64_t value :
+             {uint64_t{0}, uint64_t{1}, uint64_t{2}, uint64_t{3}, old + 1, old - 1, old + 64, old ^ 1u << 31,
+              old ^ uint64_t{1} << 62, ~uint64_t{0}, uint64_t{0x7fffffffffffffff}}) {
           std::string changed = planter.good();
           std::memcpy(changed.data() + at, &value, width);
           planter.plant(field.name, changed);
@@ -162,7 +173,8 @@ TEST_CASE("a token of the text that is changed together with the hash of the tex
         for (Index k = 0; k < text.size(); ++k)
           text.set(k, k == static_cast<Index>(i) ? static_cast<Token>(other) : sample.index.token(k));
         std::string changed = planter.good();
-        std::memcpy(changed.data() + offset, text.view().data(), header.column_bytes[static_cast<size_t>(Column::tokens)]);
+        std::memcpy(changed.data() + offset, text.view().data(),
+                    header.column_bytes[static_cast<size_t>(Column::tokens)]);
         const uint64_t hash = token_hash(text.view());
         std::memcpy(changed.data() + offsetof(IndexHeader, token_hash), &hash, sizeof hash);
         planter.plant("a token unseen by the trie, and the hash of the text", changed);
@@ -171,7 +183,8 @@ TEST_CASE("a token of the text that is changed together with the hash of the tex
 }
 
 TEST_CASE("verification says what is wrong in words") {
-  const TrieIndex index = build_trie_index(Corpus::from_text("abracadabra", VocabularyKind::characters), {.depth = 4}, 1);
+  const TrieIndex index =
+      build_trie_index(Corpus::from_text("abracadabra", VocabularyKind::characters), {.depth = 4}, 1);
   const auto with_change = [&](Column column, size_t at) {
     std::string bytes = bytes_of(index);
     ++bytes[index.header().column_offset[static_cast<size_t>(column)] + at];
@@ -179,10 +192,12 @@ TEST_CASE("verification says what is wrong in words") {
   };
   using Sentences = std::vector<std::string>;
   CHECK(with_change(Column::mass, 0) == Sentences{"node 0: its mass is 5, but by the text 4"});
-  CHECK(with_change(Column::mass_counts, 8) == Sentences{"the total of masses of depth 1 is 11, but should be 10",
-                                                         "the total of masses and dropped starts of depth 1 is 11, but should be 10"});
+  CHECK(with_change(Column::mass_counts, 8) ==
+        Sentences{"the total of masses of depth 1 is 11, but should be 10",
+                  "the total of masses and dropped starts of depth 1 is 11, but should be 10"});
   CHECK(with_change(Column::label, 0).at(0) ==
-        "node 0: it hangs at depth 0 by the token 1, but by the text at depth 0 by the token 0, and nothing behind it was compared");
+        "node 0: it hangs at depth 0 by the token 1, but by the text at depth 0 by the token 0, and nothing behind it "
+        "was compared");
   std::string unread = bytes_of(index);
   ++unread[sizeof(IndexHeader)];
   ByteImage image = ByteImage::allocate(unread.size(), "the test");

@@ -55,7 +55,8 @@ inline std::vector<SampleIndex> make_sample_indexes() {
   add("four bytes a token", running(100, 5, 70000), {.depth = 5});
   add("all equal", running(400, 1), {.depth = 5});
   add("many nodes", running(500, 2), {.depth = 9});
-  add("characters", Corpus::from_text("to be, or not to be: that is the question \u2014 w\u00e4r's", VocabularyKind::characters),
+  add("characters",
+      Corpus::from_text("to be, or not to be: that is the question \u2014 w\u00e4r's", VocabularyKind::characters),
       {.depth = 8});
   add("bytes", Corpus::from_text("abracadabra, abracadabra", VocabularyKind::bytes), {.depth = 253});
   add("two tokens", running(2, 2), {.depth = 3});

@@ -101,8 +101,7 @@ TEST_CASE("the edges of tinyshakespeare that run into its end are as many and as
   };
   for (const Dropped& expected : {Dropped{8, 1, 1, 1545082}, {16, 9, 45, 9313941}, {32, 25, 316, 27046552}}) {
     CAPTURE(expected.depth);
-    const TrieIndex index =
-        build_trie_index(corpus, {.depth = expected.depth, .corpus_end = CorpusEnd::reference});
+    const TrieIndex index = build_trie_index(corpus, {.depth = expected.depth, .corpus_end = CorpusEnd::reference});
     CHECK(index.columns().childless_node.size() == expected.edges);
     CHECK(index.n_positions() + expected.tokens == expected.distinct_windows);
     CHECK(verify_trie_index(index) == std::vector<std::string>{});
