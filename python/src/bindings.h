@@ -13,6 +13,7 @@ void bind_interchange(nb::module_& m);
 void bind_synth(nb::module_& m);
 void bind_sequence_trie(nb::module_& m);
 void bind_model(nb::module_& m);
+void bind_step_sources(nb::module_& m);
 void bind_trainer(nb::module_& m);
 void bind_inference(nb::module_& m);
 void bind_system(nb::module_& m);

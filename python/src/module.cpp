@@ -12,6 +12,7 @@ NB_MODULE(_engine, m) {
   bind_synth(m);
   bind_sequence_trie(m);
   bind_model(m);
+  bind_step_sources(m);
   bind_trainer(m);
   bind_inference(m);
 }

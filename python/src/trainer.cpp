@@ -1,17 +1,16 @@
-// Bindings of the training side of cpp/train: step sources, the trainer's configuration, the trainer.
+// Bindings of the trainer of cpp/train and its configuration.
 #include "cpp/train/trainer.h"
 
-#include <nanobind/ndarray.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include "cpp/train/evaluation.h"
-#include "cpp/trie/trie_index.h"
 #include "python/src/bindings.h"
 #include "python/src/choices.h"
 #include "python/src/interrupt.h"
+#include "python/src/text_view.h"
 
 using namespace nb::literals;
 
@@ -21,35 +20,6 @@ using agpt::Index;
 using agpt::StepSource;
 using agpt::TrainerConfig;
 
-const agpt::Choices<agpt::TrieStepConfig::Unit, 4> kUnits = {"unit",
-                                                             {{{"positions", agpt::TrieStepConfig::Unit::positions},
-                                                               {"whole", agpt::TrieStepConfig::Unit::whole},
-                                                               {"ngram", agpt::TrieStepConfig::Unit::ngram},
-                                                               {"balanced", agpt::TrieStepConfig::Unit::balanced}}}};
-const agpt::Choices<agpt::StepOrder, 3> kOrders = {
-    "order",
-    {{{"shuffled", agpt::StepOrder::shuffled}, {"fixed", agpt::StepOrder::fixed}, {"mass", agpt::StepOrder::mass}}}};
-const agpt::Choices<agpt::Sampler, 4> kSamplers = {"sampler",
-                                                   {{{"node", agpt::Sampler::node},
-                                                     {"root-child", agpt::Sampler::root_child},
-                                                     {"mass-walk", agpt::Sampler::mass_walk},
-                                                     {"path", agpt::Sampler::path}}}};
-const agpt::Choices<agpt::Tails, 5> kTails = {"tails",
-                                              {{{"full", agpt::Tails::full},
-                                                {"first", agpt::Tails::first},
-                                                {"whitespace", agpt::Tails::whitespace},
-                                                {"none", agpt::Tails::none},
-                                                {"sampled", agpt::Tails::sampled}}}};
-const agpt::Choices<agpt::MassWeight, 4> kMassWeights = {"mass_weight",
-                                                         {{{"linear", agpt::MassWeight::linear},
-                                                           {"sqrt", agpt::MassWeight::sqrt},
-                                                           {"log", agpt::MassWeight::log},
-                                                           {"off", agpt::MassWeight::off}}}};
-const agpt::Choices<agpt::WindowStepConfig::Order, 3> kWindowOrders = {
-    "order",
-    {{{"random", agpt::WindowStepConfig::Order::random},
-      {"sequential", agpt::WindowStepConfig::Order::sequential},
-      {"shuffled", agpt::WindowStepConfig::Order::shuffled}}}};
 const agpt::Choices<agpt::OptimizerKind, 5> kOptimizers = {
     "optimizer",
     {{{"adam", agpt::OptimizerKind::adam},
@@ -64,108 +34,8 @@ const agpt::Choices<agpt::ScheduleKind, 3> kSchedules = {"schedule",
 const agpt::Choices<agpt::Normalisation, 2> kNormalisations = {
     "normalise", {{{"step", agpt::Normalisation::step}, {"pass", agpt::Normalisation::pass}}}};
 
-template <class Id>
-using Ids = nb::ndarray<const Id, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 template <class Real>
 using Flat = nb::ndarray<Real, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-
-/// A view of the arrays: the caller keeps them alive.
-template <class Id>
-agpt::TextView text_view(const Ids<Id>& tokens, const Ids<int64_t>& document_starts) {
-  agpt::TextView text;
-  text.tokens = agpt::TokenView(std::span(tokens.data(), tokens.size()));
-  text.document_starts.assign(document_starts.data(), document_starts.data() + document_starts.size());
-  for (size_t i = 0; i < text.document_starts.size(); ++i) {
-    const Index before = i == 0 ? 0 : text.document_starts[i - 1] + 1;
-    AGPT_REQUIRE(text.document_starts[i] >= before && text.document_starts[i] < text.n_tokens(),
-                 "document starts must ascend within the text");
-  }
-  return text;
-}
-
-std::shared_ptr<StepSource> trie_source(const agpt::TrieIndex& index, const std::string& unit, int ngram,
-                                        Index units_per_step, Index positions, const std::string& order, uint64_t seed,
-                                        Index batch_rows, const std::string& mass_weight, double entropy_lambda,
-                                        double intermediate_weight, bool spread_heavy, const std::string& tails,
-                                        int tail_rows, double tail_rate, int max_depth) {
-  agpt::TrieStepConfig config;
-  config.unit = kUnits.parse(unit);
-  config.ngram = ngram;
-  config.units_per_step = units_per_step;
-  config.positions = positions;
-  config.order = kOrders.parse(order);
-  config.seed = seed;
-  config.batch_rows = batch_rows;
-  config.weighting = {kMassWeights.parse(mass_weight), entropy_lambda, intermediate_weight};
-  config.spread_heavy = spread_heavy;
-  config.rows = {kTails.parse(tails), tail_rows, tail_rate, max_depth};
-  nb::gil_scoped_release release;
-  return agpt::make_trie_source(index, config);
-}
-
-std::shared_ptr<StepSource> hybrid_source(const agpt::TrieIndex& index, Index context, Index windows, Index positions,
-                                          const std::string& order, uint64_t seed, Index batch_rows,
-                                          const std::string& mass_weight, bool spread_heavy) {
-  agpt::HybridStepConfig config;
-  config.core.positions = positions;
-  config.core.order = kOrders.parse(order);
-  config.core.seed = seed;
-  config.core.batch_rows = batch_rows;
-  config.core.weighting.mass = kMassWeights.parse(mass_weight);
-  config.core.spread_heavy = spread_heavy;
-  config.context = context;
-  config.windows = windows;
-  nb::gil_scoped_release release;
-  return agpt::make_hybrid_source(index, config);
-}
-
-std::shared_ptr<StepSource> sequence_source(const agpt::SequenceTrie& trie, Index positions, const std::string& order,
-                                            uint64_t seed, Index batch_rows) {
-  return agpt::make_sequence_source(trie, {positions, kOrders.parse(order), seed, batch_rows});
-}
-
-std::shared_ptr<StepSource> staged_source(const std::vector<std::pair<Index, std::shared_ptr<StepSource>>>& stages) {
-  std::vector<agpt::Stage> list;
-  for (const auto& [n_steps, source] : stages) list.push_back({n_steps, source});
-  return agpt::make_staged_source(std::move(list));
-}
-
-std::shared_ptr<StepSource> sample_source(const agpt::TrieIndex& index, const std::string& sampler, double stop,
-                                          Index most_mass, Index samples, bool corrected,
-                                          const std::string& mass_weight, double entropy_lambda,
-                                          double intermediate_weight, uint64_t seed, Index batch_rows) {
-  agpt::SampleStepConfig config;
-  config.rule = {kSamplers.parse(sampler), stop, most_mass};
-  config.samples = samples;
-  config.corrected = corrected;
-  config.weighting = {kMassWeights.parse(mass_weight), entropy_lambda, intermediate_weight};
-  config.seed = seed;
-  config.batch_rows = batch_rows;
-  nb::gil_scoped_release release;
-  return agpt::make_sample_source(index, config);
-}
-
-template <class Id>
-std::shared_ptr<StepSource> window_source(const Ids<Id>& tokens, const Ids<int64_t>& document_starts, Index context,
-                                          Index windows, Index stride, const std::string& order, uint64_t seed,
-                                          Index batch_rows) {
-  agpt::WindowStepConfig config;
-  config.context = context;
-  config.windows = windows;
-  config.stride = stride;
-  config.order = kWindowOrders.parse(order);
-  config.seed = seed;
-  config.batch_rows = batch_rows;
-  return agpt::make_window_source(text_view(tokens, document_starts), config);
-}
-
-template <class Id>
-void bind_window_source(nb::module_& m) {
-  m.def("window_source", &window_source<Id>, "tokens"_a.noconvert(), "document_starts"_a, nb::kw_only(), "context"_a,
-        "windows"_a = 64, "stride"_a = 0, "order"_a = "random", "seed"_a = 0, "batch_rows"_a = 256,
-        nb::keep_alive<0, 1>(),
-        "Steps over windows of `context` + 1 tokens of a text; with documents, over the documents' beginnings.");
-}
 
 /// A property that Python reads and writes as the name of an enumerator, at a place inside TrainerConfig.
 template <class Class, class Get, class Enum, size_t n>
@@ -304,38 +174,6 @@ void bind_trainer_of(nb::module_& m, const char* name) {
 }  // namespace
 
 void bind_trainer(nb::module_& m) {
-  nb::class_<agpt::StepPlace>(m, "StepPlace", "Where a step stands; all numbers from 0.")
-      .def_ro("stage", &agpt::StepPlace::stage, "Stage of a curriculum.")
-      .def_ro("pass_number", &agpt::StepPlace::pass, "Pass over the data, within the stage.")
-      .def_ro("part", &agpt::StepPlace::part, "The step's number within its pass.")
-      .def_ro("unit_paths", &agpt::StepPlace::unit_paths,
-              "Tokens that the paths of each unit of the step share; empty where steps have no units.");
-  nb::class_<StepSource>(m, "StepSource", "What each optimizer step covers: a function of the step number alone.")
-      .def_prop_ro("steps_per_pass", &StepSource::steps_per_pass)
-      .def_prop_ro("pass_positions", &StepSource::pass_positions, "Positions of one pass over the data.")
-      .def("place", &StepSource::place, "step"_a, "Where step number `step`, from 0, stands.")
-      .def("pass_weight", &StepSource::pass_weight, nb::call_guard<nb::gil_scoped_release>(),
-           "Sum of the weights of all positions of one pass.");
-  m.def("trie_source", &trie_source, "index"_a, nb::kw_only(), "unit"_a = "positions", "ngram"_a = 1,
-        "units_per_step"_a = 1, "positions"_a = 16384, "order"_a = "shuffled", "seed"_a = 0, "batch_rows"_a = 256,
-        "mass_weight"_a = "linear", "entropy_lambda"_a = 0.0, "intermediate_weight"_a = 1.0, "spread_heavy"_a = false,
-        "tails"_a = "full", "tail_rows"_a = 8, "tail_rate"_a = 0.125, "max_depth"_a = agpt::kMaxDepth,
-        nb::keep_alive<0, 1>(), "Steps over the rows of a trie.");
-  m.def("sample_source", &sample_source, "index"_a, nb::kw_only(), "sampler"_a = "path", "stop"_a = 0.3,
-        "most_mass"_a = 0, "samples"_a = 64, "corrected"_a = true, "mass_weight"_a = "linear", "entropy_lambda"_a = 0.0,
-        "intermediate_weight"_a = 1.0, "seed"_a = 0, "batch_rows"_a = 256, nb::keep_alive<0, 1>(),
-        "Steps over random parts of a trie.");
-  m.def("hybrid_source", &hybrid_source, "index"_a, nb::kw_only(), "context"_a, "windows"_a = 16, "positions"_a = 2048,
-        "order"_a = "shuffled", "seed"_a = 0, "batch_rows"_a = 256, "mass_weight"_a = "linear",
-        "spread_heavy"_a = false, nb::keep_alive<0, 1>(),
-        "Steps over the shared core of a trie and windows of its text.");
-  m.def("sequence_source", &sequence_source, "trie"_a, nb::kw_only(), "positions"_a = 2048, "order"_a = "shuffled",
-        "seed"_a = 0, "batch_rows"_a = 256, nb::keep_alive<0, 1>(), "Steps over the rows of a tree of sequences.");
-  m.def("staged_source", &staged_source, "stages"_a, nb::keep_alive<0, 1>(),
-        "Sources one after another: pairs of a number of steps and a source; the last never ends.");
-  bind_window_source<uint8_t>(m);
-  bind_window_source<uint16_t>(m);
-  bind_window_source<uint32_t>(m);
   bind_trainer_config(m);
   nb::class_<agpt::StepReport>(m, "StepReport", "What one optimizer step did.")
       .def_ro("step", &agpt::StepReport::step, "Number of the step, from 1.")
