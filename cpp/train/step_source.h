@@ -152,6 +152,8 @@ struct WindowStepConfig {
   Order order = Order::random;  ///< random: starts drawn uniformly, stride unused; shuffled: each window of a pass once
   uint64_t seed = 0;
   Index batch_rows = 256;
+  /// The index of the text, which then gives the targets (cpp/rows/trie_windows.h); it must outlive the source.
+  const TrieIndex* targets = nullptr;
 
   void validate() const;
 };

@@ -1,8 +1,10 @@
 // Steps over windows of text: the same rows, nothing shared.
 #include <algorithm>
+#include <optional>
 
 #include "cpp/base/error.h"
 #include "cpp/base/random.h"
+#include "cpp/rows/trie_windows.h"
 #include "cpp/rows/window_rows.h"
 #include "cpp/train/step_source.h"
 
@@ -21,8 +23,11 @@ class WindowSource final : public StepSource {
                    "the training text has " + std::to_string(text_.n_tokens()) + " tokens, but a window needs " +
                        std::to_string(config.context + 1) + ": choose a smaller --context");
     }
-    const Index longest = config.context;
-    windows_per_batch_ = std::max<Index>(1, config.batch_rows / longest);
+    if (config.targets) {
+      AGPT_REQUIRE(config.targets->n_tokens() == text_.n_tokens(), "the index with the targets is of another text");
+      trie_windows_.emplace(*config.targets);
+    }
+    windows_per_batch_ = std::max<Index>(1, config.batch_rows / config.context);
   }
 
   Index steps_per_pass() const override { return (n_windows() + config_.windows - 1) / config_.windows; }
@@ -85,22 +90,29 @@ class WindowSource final : public StepSource {
   StepWork batches(Index count, WindowOf window_of) const {
     return {(count + windows_per_batch_ - 1) / windows_per_batch_,
             [this, count, window_of](Index number, RowBatch& batch) {
-              std::vector<Token> tokens;
               const Index end = std::min(count, (number + 1) * windows_per_batch_);
               for (Index i = number * windows_per_batch_; i < end; ++i) {
                 const Index w = window_of(i);
-                const Index from = w < 0 ? -1 - w : window_begin(w),
-                            to = w < 0 ? from + config_.context + 1 : window_end(w);
-                tokens.clear();
-                for (Index t = from; t < to; ++t) tokens.push_back(text_.tokens[t]);
-                append_window_rows<Token>(tokens, batch);
+                if (w < 0) {
+                  append(-1 - w, config_.context, batch);
+                } else {
+                  append(window_begin(w), window_end(w) - window_begin(w) - 1, batch);
+                }
               }
             }};
+  }
+
+  void append(Index begin, Index n_rows, RowBatch& batch) const {
+    if (trie_windows_) return trie_windows_->append(begin, n_rows, batch);
+    std::vector<Token> tokens;
+    for (Index i = begin; i <= begin + n_rows; ++i) tokens.push_back(text_.tokens[i]);
+    append_window_rows<Token>(tokens, batch);
   }
 
   const TextView text_;
   const WindowStepConfig config_;
   const Index stride_;
+  std::optional<TrieWindows> trie_windows_;
   Index windows_per_batch_ = 1;
 };
 

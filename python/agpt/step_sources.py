@@ -79,6 +79,11 @@ def window_context(model: Model, config: TrainConfig) -> int:
 def _window_source(model: Model, data: TrainingSource, config: TrainConfig) -> _engine.StepSource:
     context = window_context(model, config)
     text = text_of_split(data, TRAIN)
+    from_trie = config.window_targets == "trie"
+    if from_trie and not isinstance(data, TrieIndex):
+        raise ArgumentError(
+            "window_targets trie needs an index: make one with TrieIndex.build(corpus, depth=...)"
+        )
     return _engine.window_source(
         text.tokens,
         text.document_starts,
@@ -88,6 +93,7 @@ def _window_source(model: Model, data: TrainingSource, config: TrainConfig) -> _
         order=config.window_order,
         seed=config.seed,
         batch_rows=config.batch_rows,
+        targets=data if from_trie else None,
     )
 
 

@@ -25,6 +25,7 @@ Order = Literal["shuffled", "fixed", "mass"]
 Tails = Literal["full", "first", "whitespace", "none", "sampled"]
 MassWeight = Literal["linear", "sqrt", "log", "off"]
 Normalisation = Literal["step", "pass"]
+WindowTargets = Literal["text", "trie"]
 WindowOrder = Literal["random", "sequential", "shuffled"]
 Optimizer = Literal["adamw", "adam", "sgd", "momentum", "rmsprop", "rmsprop-corrected"]
 ScheduleKind = Literal["constant", "cosine", "warmup-cosine", "linear"]
@@ -95,6 +96,11 @@ class TrainConfig:
         "", "Stages DEPTH:STEPS,... that train on shallow positions first.", "none"
     )
     windows_per_step: int = setting(64, "Windows of a step, for modes window and hybrid.")
+    window_targets: WindowTargets = setting(
+        "text",
+        "What a window's contexts are followed by: the text alone, or everything that follows them "
+        "anywhere in the index.",
+    )
     context: int | None = setting(None, "Length of windows.", "the model's context")
     stride: int = setting(0, "Tokens between neighbouring windows; 0 is their length.")
     window_order: WindowOrder = setting(

@@ -112,8 +112,9 @@ std::shared_ptr<StepSource> sample_source(const agpt::TrieIndex& index, const st
 template <class Id>
 std::shared_ptr<StepSource> window_source(const Ids<Id>& tokens, const Ids<int64_t>& document_starts, Index context,
                                           Index windows, Index stride, const std::string& order, uint64_t seed,
-                                          Index batch_rows) {
+                                          Index batch_rows, const agpt::TrieIndex* targets) {
   agpt::WindowStepConfig config;
+  config.targets = targets;
   config.context = context;
   config.windows = windows;
   config.stride = stride;
@@ -127,7 +128,7 @@ template <class Id>
 void bind_window_source(nb::module_& m) {
   m.def("window_source", &window_source<Id>, "tokens"_a.noconvert(), "document_starts"_a, nb::kw_only(), "context"_a,
         "windows"_a = 64, "stride"_a = 0, "order"_a = "random", "seed"_a = 0, "batch_rows"_a = 256,
-        nb::keep_alive<0, 1>(),
+        "targets"_a.none() = nb::none(), nb::keep_alive<0, 1>(), nb::keep_alive<0, 9>(),
         "Steps over windows of `context` + 1 tokens of a text; with documents, over the documents' beginnings.");
 }
 

@@ -224,6 +224,59 @@ def test_the_mean_gradient_over_random_samples_is_the_exact_one(name, index_opti
     assert positions / len(draws) == pytest.approx(expected, rel=0.5 if name == "nodes" else 0.3)
 
 
+@pytest.mark.parametrize("depth", [3, 12])
+def test_windows_of_documents_with_the_targets_of_their_trie_have_the_same_gradient(depth):
+    corpus = _engine.Corpus.from_documents(["anna", "ann", "anne", "bob", "bo", "anna", "bobby"])
+    index = _engine.TrieIndex.build(corpus, depth, starts="documents")
+    config = make_config(corpus.vocab_size, 12)
+    parameters = random_parameters(config)
+    starts = np.flatnonzero(index.tokens == corpus.vocabulary.boundary)[::2].astype(np.int64)
+    plain = _engine.window_source(index.tokens, starts, context=12)
+    taught = _engine.window_source(index.tokens, starts, context=12, targets=index)
+    assert taught.pass_weight() == plain.pass_weight()
+    loss, gradient = gradient_of(config, taught, parameters)
+    expected = gradient_of(config, plain, parameters)
+    assert loss == pytest.approx(expected[0], rel=1e-12)
+    assert worst_error(config, gradient, expected[1]) < 1e-10
+
+
+@pytest.mark.parametrize("context", [4, 6, 11])
+@pytest.mark.parametrize("index_options", WHOLE_AND_PRUNED)
+def test_windows_with_the_targets_of_a_trie_learn_what_follows_their_contexts(
+    context, index_options
+):
+    tokens, depth, vocab_size = repetitive_text(5, 90), 6, 5
+    config = make_config(vocab_size, context)
+    parameters = random_parameters(config)
+    model = _engine.Inference64(config, parameters, "reference")
+    index = build(tokens, depth, **index_options)
+    total = n = 0
+    for start in range(0, len(tokens) - context, 3):
+        logits = model.logits(tokens[start : start + context].astype(np.uint32))
+        for k in range(1, context + 1):
+            counts = np.zeros(vocab_size)
+            for token, count in index.next_counts(tokens[start : start + k]).items():
+                counts[token] = count
+            if counts.sum() == 0:  # deeper than the trie, or pruned
+                counts[tokens[start + k]] = 1
+            total += np.log(np.exp(logits[k - 1]).sum()) - counts @ logits[k - 1] / counts.sum()
+            n += 1
+    source = _engine.window_source(
+        index.tokens, NO_DOCUMENTS, context=context, order="sequential", stride=3, targets=index
+    )
+    assert source.pass_weight() == n
+    assert gradient_of(config, source, parameters)[0] == pytest.approx(total / n, rel=1e-12)
+
+
+def test_targets_of_a_trie_need_its_own_text_and_all_starts():
+    tokens = repetitive_text(5, 90)
+    with pytest.raises(_engine.ArgumentError, match="is of another text"):
+        _engine.window_source(tokens, NO_DOCUMENTS, context=4, targets=build(tokens[1:], 4))
+    strided = build(tokens, 4, starts="stride=2")
+    with pytest.raises(_engine.ArgumentError, match="build it with the starts every"):
+        _engine.window_source(tokens, NO_DOCUMENTS, context=4, targets=strided)
+
+
 @pytest.mark.parametrize("context", [6, 11])
 def test_hybrid_steps_follow_the_gradient_of_all_windows_of_their_context(context):
     tokens, depth = repetitive_text(5, 60), 6

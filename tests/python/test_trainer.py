@@ -121,6 +121,7 @@ def test_changes_of_the_model_from_outside_are_seen(
         {"optimizer": "rmsprop-corrected", "schedule": "linear"},
         {"mode": "window", "windows_per_step": 8},
         {"unit": "bigram", "normalise": "pass", "mass_weight": "sqrt", "entropy_lambda": 1.0},
+        {"mode": "window", "windows_per_step": 4, "window_targets": "trie"},
         {"mode": "hybrid", "windows_per_step": 4},
         {"unit": "sample", "sampler": "mass-walk", "samples_per_step": 4},
         {"tails": "sampled", "positions_per_step": 2000},
