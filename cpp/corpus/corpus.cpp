@@ -10,7 +10,8 @@ namespace {
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 void require_text_kind(VocabularyKind kind) {
-  AGPT_REQUIRE(kind != VocabularyKind::tokens, "a text is read as characters or bytes, not as token ids");
+  AGPT_REQUIRE(kind == VocabularyKind::characters || kind == VocabularyKind::bytes,
+               "the engine reads a text as characters or bytes: with tokens of another kind, give it their ids");
 }
 
 // An upper bound on the tokens of `documents`, boundaries included.
@@ -32,12 +33,22 @@ std::vector<std::string_view> split_lines(std::string_view text) {
   return lines;
 }
 
+void require_inside(Index largest, Index size) {
+  AGPT_REQUIRE(largest < size, "the token id " + std::to_string(largest) + " is outside the vocabulary of " +
+                                   std::to_string(size) + " ids");
+}
+
 // The size of the vocabulary that `largest` belongs to.
 Index vocabulary_size_for(Index largest, std::optional<Index> wanted) {
   const Index size = wanted.value_or(largest + 1);
-  AGPT_REQUIRE(largest < size, "the token id " + std::to_string(largest) + " is outside the vocabulary of " +
-                                   std::to_string(size) + " ids");
+  require_inside(largest, size);
   return size;
+}
+
+// 0 for no ids.
+Token largest_id(std::span<const Token> ids) {
+  const auto largest = std::max_element(ids.begin(), ids.end());
+  return largest == ids.end() ? 0 : *largest;
 }
 
 }  // namespace
@@ -128,16 +139,34 @@ template Corpus Corpus::from_tokens(std::span<const uint64_t>, std::optional<Ind
 
 Corpus Corpus::from_token_documents(std::span<const std::vector<Token>> documents,
                                     std::optional<Index> vocabulary_size) {
-  AGPT_REQUIRE(!documents.empty(), "the list of documents is empty: there is nothing to build on");
-  Index n_tokens = 0, largest = 0;
-  for (const std::vector<Token>& document : documents) {
-    n_tokens += static_cast<Index>(document.size()) + 2;
-    for (const Token id : document) largest = std::max(largest, static_cast<Index>(id));
-  }
-  Corpus corpus(Vocabulary::of_tokens(vocabulary_size_for(largest, vocabulary_size), true), n_tokens);
-  const Token boundary = *corpus.vocabulary_.boundary();
+  const std::vector<std::span<const Token>> spans(documents.begin(), documents.end());
+  Token largest = 0;
+  for (const std::span<const Token> document : spans) largest = std::max(largest, largest_id(document));
+  return from_encoded_documents(spans, Vocabulary::of_tokens(vocabulary_size_for(largest, vocabulary_size), true));
+}
+
+Corpus Corpus::from_encoded(std::span<const Token> ids, Vocabulary vocabulary) {
+  AGPT_REQUIRE(!ids.empty(), "the array of tokens is empty: there is nothing to build on");
+  AGPT_REQUIRE(!vocabulary.boundary(), "a running text has no boundary between documents");
+  require_inside(largest_id(ids), vocabulary.size());
+  Corpus corpus(std::move(vocabulary), static_cast<Index>(ids.size()));
   Index n = 0;
-  for (const std::vector<Token>& document : documents) {
+  for (const Token id : ids) corpus.tokens_.set(n++, id);
+  return corpus;
+}
+
+Corpus Corpus::from_encoded_documents(std::span<const std::span<const Token>> documents, Vocabulary vocabulary) {
+  AGPT_REQUIRE(!documents.empty(), "the list of documents is empty: there is nothing to build on");
+  AGPT_REQUIRE(vocabulary.boundary().has_value(), "documents need a vocabulary with a boundary");
+  const Token boundary = *vocabulary.boundary();
+  Index n_tokens = 0;
+  for (const std::span<const Token> document : documents) {
+    n_tokens += static_cast<Index>(document.size()) + 2;
+    if (!document.empty()) require_inside(largest_id(document), boundary);
+  }
+  Corpus corpus(std::move(vocabulary), n_tokens);
+  Index n = 0;
+  for (const std::span<const Token> document : documents) {
     corpus.tokens_.set(n++, boundary);
     for (const Token id : document) corpus.tokens_.set(n++, id);
     corpus.tokens_.set(n++, boundary);

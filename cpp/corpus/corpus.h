@@ -30,6 +30,10 @@ class Corpus {
   static Corpus from_tokens(std::span<const Id> ids, std::optional<Index> vocabulary_size);
   static Corpus from_token_documents(std::span<const std::vector<Token>> documents,
                                      std::optional<Index> vocabulary_size);
+  /// Ids of `vocabulary`, which has no boundary. Throws ArgumentError for an id outside it, or if there is none.
+  static Corpus from_encoded(std::span<const Token> ids, Vocabulary vocabulary);
+  /// The same for documents of a vocabulary that has a boundary.
+  static Corpus from_encoded_documents(std::span<const std::span<const Token>> documents, Vocabulary vocabulary);
 
   const Vocabulary& vocabulary() const { return vocabulary_; }
   TokenView tokens() const { return tokens_.view(); }

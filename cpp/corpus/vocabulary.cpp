@@ -21,15 +21,18 @@ std::string to_string(VocabularyKind kind) {
     case VocabularyKind::bytes:
       return "byte";
     case VocabularyKind::tokens:
+      return "tokens";
+    case VocabularyKind::tokenizer:
       break;
   }
-  return "tokens";
+  return "tokenizer";
 }
 
 VocabularyKind parse_vocabulary_kind(const std::string& text) {
-  for (const auto kind : {VocabularyKind::characters, VocabularyKind::bytes, VocabularyKind::tokens})
+  for (const auto kind :
+       {VocabularyKind::characters, VocabularyKind::bytes, VocabularyKind::tokens, VocabularyKind::tokenizer})
     if (text == to_string(kind)) return kind;
-  throw ArgumentError("there is no tokenizer '" + text + "': choose char or byte");
+  throw ArgumentError("there is no tokenizer '" + text + "': choose char, byte or a tokenizer's file, NAME.json");
 }
 
 void CharacterSet::add(std::string_view text, std::string_view name) {
@@ -69,7 +72,14 @@ Vocabulary Vocabulary::of_tokens(Index size, bool with_boundary) {
   return {VocabularyKind::tokens, size, with_boundary};
 }
 
-Vocabulary Vocabulary::from_parts(VocabularyKind kind, std::string_view characters, Index size,
+Vocabulary Vocabulary::of_tokenizer(std::string definition, Index size, bool with_boundary) {
+  AGPT_REQUIRE(!definition.empty(), "a vocabulary of kind 'tokenizer' needs the JSON of its tokenizer");
+  Vocabulary vocabulary(VocabularyKind::tokenizer, size, with_boundary);
+  vocabulary.tokenizer_ = std::move(definition);
+  return vocabulary;
+}
+
+Vocabulary Vocabulary::from_parts(VocabularyKind kind, std::string_view definition, Index size,
                                   std::optional<Token> boundary) {
   AGPT_REQUIRE(size >= 1 && size <= kMaxSize,
                "a vocabulary of " + std::to_string(size) + " ids is out of range: it must have from 1 to 2^31");
@@ -79,9 +89,9 @@ Vocabulary Vocabulary::from_parts(VocabularyKind kind, std::string_view characte
   switch (kind) {
     case VocabularyKind::characters: {
       CharacterSet set;
-      set.add(characters, "the list of characters");
+      set.add(definition, "the list of characters");
       vocabulary = of_characters(set, boundary.has_value());
-      AGPT_REQUIRE(vocabulary.characters() == characters, "the characters of a vocabulary must be distinct and sorted");
+      AGPT_REQUIRE(vocabulary.characters() == definition, "the characters of a vocabulary must be distinct and sorted");
       break;
     }
     case VocabularyKind::bytes:
@@ -90,11 +100,14 @@ Vocabulary Vocabulary::from_parts(VocabularyKind kind, std::string_view characte
     case VocabularyKind::tokens:
       vocabulary = of_tokens(size_of_text, boundary.has_value());
       break;
+    case VocabularyKind::tokenizer:
+      vocabulary = of_tokenizer(std::string(definition), size_of_text, boundary.has_value());
+      break;
   }
   AGPT_REQUIRE(vocabulary.size() == size, "a vocabulary of kind '" + to_string(kind) + "' has " +
                                               std::to_string(vocabulary.size()) + " ids, not " + std::to_string(size));
-  AGPT_REQUIRE(kind == VocabularyKind::characters || characters.empty(),
-               "a vocabulary of kind '" + to_string(kind) + "' has no list of characters");
+  AGPT_REQUIRE(vocabulary.definition() == definition,
+               "a vocabulary of kind '" + to_string(kind) + "' has no characters and no tokenizer");
   return vocabulary;
 }
 
@@ -117,6 +130,8 @@ Token Vocabulary::id_of(char32_t character) const {
 }
 
 void Vocabulary::require_text() const {
+  AGPT_REQUIRE(kind_ != VocabularyKind::tokenizer,
+               "the engine only keeps the tokenizer of this vocabulary: encode and decode with its library");
   AGPT_REQUIRE(
       kind_ != VocabularyKind::tokens,
       "the vocabulary is of token ids without a tokenizer: encode and decode text outside, with the tokenizer that "

@@ -1,4 +1,4 @@
-// What the ids of a corpus stand for: characters, bytes, or nothing but themselves.
+// What the ids of a corpus stand for: characters, bytes, the tokens of a tokenizer, or nothing but themselves.
 #pragma once
 
 #include <optional>
@@ -17,9 +17,10 @@ enum class VocabularyKind : uint32_t {
   characters,  ///< the distinct Unicode characters of a text in code point order; the id is the rank
   bytes,       ///< ids 0..255 are the bytes of a text
   tokens,      ///< ids that came from elsewhere; they cannot be turned into text
+  tokenizer,   ///< ids of a tokenizer, kept as its JSON; a library outside the engine turns them into text
 };
 
-/// "char", "byte" or "tokens".
+/// "char", "byte", "tokens" or "tokenizer".
 std::string to_string(VocabularyKind kind);
 /// Throws ArgumentError for any other text.
 VocabularyKind parse_vocabulary_kind(const std::string& text);
@@ -45,8 +46,11 @@ class Vocabulary {
   static Vocabulary of_bytes(bool with_boundary);
   /// `size` is the number of ids without the boundary; with it, at most 2^31. Throws ArgumentError beyond that.
   static Vocabulary of_tokens(Index size, bool with_boundary);
-  /// What kind(), characters(), size() and boundary() gave. Throws ArgumentError if they do not fit together.
-  static Vocabulary from_parts(VocabularyKind kind, std::string_view characters, Index size,
+  /// `size` is the number of ids without the boundary; `definition` is the tokenizer's JSON, which the engine only
+  /// keeps. Throws ArgumentError if it is empty.
+  static Vocabulary of_tokenizer(std::string definition, Index size, bool with_boundary);
+  /// What kind(), definition(), size() and boundary() gave. Throws ArgumentError if they do not fit together.
+  static Vocabulary from_parts(VocabularyKind kind, std::string_view definition, Index size,
                                std::optional<Token> boundary);
 
   VocabularyKind kind() const { return kind_; }
@@ -55,9 +59,11 @@ class Vocabulary {
   std::optional<Token> boundary() const { return boundary_; }
   /// The characters in id order, as UTF-8; empty for other kinds.
   std::string characters() const;
+  /// What turns ids into text, as UTF-8: the characters in id order, or the tokenizer's JSON; empty for other kinds.
+  std::string definition() const { return kind_ == VocabularyKind::tokenizer ? tokenizer_ : characters(); }
 
-  /// Text to ids, without boundaries. Throws ArgumentError for a character that the vocabulary lacks, or if the kind
-  /// has no text; FormatError if a vocabulary of characters is given text that is not UTF-8.
+  /// Text to ids, without boundaries. Throws ArgumentError for a character that the vocabulary lacks, or if the engine
+  /// knows no text of the kind; FormatError if a vocabulary of characters is given text that is not UTF-8.
   std::vector<Token> encode(std::string_view text) const;
   /// The same without the array: emit(id) for each.
   template <class Emit>
@@ -75,7 +81,7 @@ class Vocabulary {
 
   bool operator==(const Vocabulary& other) const {
     return kind_ == other.kind_ && size_ == other.size_ && boundary_ == other.boundary_ &&
-           characters_ == other.characters_;
+           characters_ == other.characters_ && tokenizer_ == other.tokenizer_;
   }
 
  private:
@@ -89,6 +95,7 @@ class Vocabulary {
   std::vector<char32_t> characters_;  // in id order
   std::vector<Token> id_of_ascii_;    // by character below 128
   std::unordered_map<char32_t, Token> id_of_other_;
+  std::string tokenizer_;  // its JSON
 };
 
 }  // namespace agpt

@@ -80,7 +80,7 @@ class ImageMaker {
     header_.n_tokens = static_cast<uint64_t>(source_.split.training.size());
     header_.n_held_out = static_cast<uint64_t>(source_.split.held_out.size());
     header_.n_starts = static_cast<uint64_t>(source_.n_starts);
-    characters_ = source_.vocabulary.characters();
+    characters_ = source_.vocabulary.definition();
   }
 
   template <class Field>

@@ -76,7 +76,7 @@ bool scalars_are_valid(const IndexHeader& h) {
          h.vocabulary_size <= max_tokens &&
          h.token_bytes == static_cast<uint32_t>(token_bytes_for(static_cast<Index>(h.vocabulary_size))) &&
          (h.boundary == kNoBoundary || h.boundary == h.vocabulary_size - 1) &&
-         h.vocabulary_kind <= static_cast<uint32_t>(VocabularyKind::tokens) && h.n_tokens >= 2 &&
+         h.vocabulary_kind <= static_cast<uint32_t>(VocabularyKind::tokenizer) && h.n_tokens >= 2 &&
          h.n_tokens < max_tokens && h.n_held_out < max_tokens && h.n_starts <= h.n_tokens && h.n_nodes < max_nodes &&
          h.n_leaves <= h.n_nodes && h.n_leaves <= h.n_starts;
 }

@@ -27,7 +27,7 @@ inline constexpr Index kMaxTokens = Index{1} << 31;  // exclusive
 enum class Column : uint32_t {
   tokens,           // token (n_tokens): the training text
   held_out,         // token (n_held_out)
-  characters,       // UTF-8: the characters of the vocabulary in id order
+  characters,       // UTF-8: the characters of the vocabulary in id order, or the JSON of its tokenizer
   position_counts,  // u64 (depth + 1): rows of each depth
   shared_counts,    // u64 (depth + 1): rows of each depth whose mass is more than 1
   node_counts,      // u64 (depth + 1): endpoints of each depth

@@ -230,7 +230,7 @@ def _vocabulary_to_dict(vocabulary: Vocabulary | None) -> dict[str, Any] | None:
         return None
     return {
         "kind": vocabulary.kind,
-        "characters": vocabulary.characters,
+        "definition": vocabulary.definition,
         "size": vocabulary.size,
         "boundary": vocabulary.boundary,
     }
@@ -240,5 +240,5 @@ def _vocabulary_from_dict(values: Mapping[str, Any] | None) -> Vocabulary | None
     if values is None:
         return None
     return Vocabulary.from_parts(
-        values["kind"], values["characters"], values["size"], values["boundary"]
+        values["kind"], values["definition"], values["size"], values["boundary"]
     )

@@ -10,6 +10,8 @@ import numpy as np
 
 from agpt import _engine
 from agpt._engine import ArgumentError, Vocabulary
+from agpt.data.tokenizer import KIND as TOKENIZER_KIND
+from agpt.data.tokenizer import size_with
 from agpt.model import Model
 from agpt.token_text import TokenText
 from agpt.train_config import resolved_threads
@@ -31,7 +33,9 @@ class Evaluation:
     """The result of one evaluation.
 
     `loss` is the mean over `positions` predictions in nats. Bits count the boundary of a document
-    as one character and one byte, and are None for tokens without a text.
+    as one character and one byte, and are None for tokens without a text. With a tokenizer they
+    count the text that its tokens decode to, which is the text itself only if the tokenizer keeps
+    every character, as byte-level ones do.
     """
 
     split: str
@@ -163,6 +167,8 @@ def characters_and_bytes(vocabulary: Vocabulary | None, text: TokenText) -> tupl
         lengths = np.ones(vocabulary.size, np.int64)
         lengths[: len(vocabulary.characters)] = [len(c.encode()) for c in vocabulary.characters]
         return tokens.size, int(lengths[tokens].sum())
+    if vocabulary.kind == TOKENIZER_KIND:
+        return size_with(vocabulary.definition, tokens, vocabulary.boundary)
     continuation = (tokens >= FIRST_CONTINUATION_BYTE) & (tokens < END_OF_CONTINUATION_BYTES)
     return max(1, int(np.count_nonzero(~continuation))), tokens.size
 

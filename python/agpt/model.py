@@ -12,6 +12,7 @@ from agpt import _engine
 from agpt._engine import ArgumentError, Vocabulary
 from agpt.checkpoint import DTYPES, Checkpoint, Tensors, read_checkpoint, write_checkpoint
 from agpt.model_config import ModelConfig
+from agpt.token_text import continuation_text
 from agpt.validation import require_choice, require_seed
 
 TokenArray = npt.NDArray[np.uint32]
@@ -82,8 +83,9 @@ class Model:
         `temperature` 0 always takes the most probable token; `top_k` 0 and `top_p` 1 are off.
         """
         vocabulary = self._text_vocabulary("to generate text")
+        prompt_tokens = self._tokens_of(prompt) if prompt else self._first_token()
         samples = self.generate_tokens(
-            self._tokens_of(prompt) if prompt else self._first_token(),
+            prompt_tokens,
             max_tokens=max_tokens,
             temperature=temperature,
             top_k=top_k,
@@ -94,7 +96,7 @@ class Model:
             backend=backend,
             progress=progress,
         )
-        return [_text_of(vocabulary, sample) for sample in samples]
+        return [continuation_text(vocabulary, prompt_tokens, sample) for sample in samples]
 
     def generate_tokens(
         self,
@@ -170,9 +172,10 @@ class Model:
         vocabulary = self._text_vocabulary("to generate text")
         if vocabulary.boundary is not None:
             return np.array([vocabulary.boundary], np.uint32)
-        if vocabulary.kind == "byte" or "\n" in vocabulary.characters:
-            return self.encode("\n")
-        return np.zeros(1, np.uint32)
+        if vocabulary.kind == "char" and "\n" not in vocabulary.characters:
+            return np.zeros(1, np.uint32)
+        new_line = self.encode("\n")  # of which a tokenizer may make nothing
+        return new_line if new_line.size > 0 else np.zeros(1, np.uint32)
 
     def _stop_token(self, stop_at_end: bool) -> int | None:
         vocabulary = self._text_vocabulary("to generate text")
@@ -182,15 +185,6 @@ class Model:
         """The engine at work on a copy of the parameters as they are now."""
         engine_class = _engine.Inference32 if self.dtype == "float32" else _engine.Inference64
         return engine_class(self.config.engine_config(), self.flat_parameters, backend)
-
-
-def _text_of(vocabulary: Vocabulary, tokens: TokenArray) -> str:
-    """The text of tokens, with a new line between documents."""
-    if vocabulary.boundary is None:
-        return vocabulary.decode(tokens)
-    ends = np.flatnonzero(tokens == vocabulary.boundary)
-    documents = [vocabulary.decode(part) for part in np.split(tokens, ends)]
-    return "\n".join(documents)
 
 
 def named_views(config: ModelConfig, flat: npt.NDArray[Any]) -> Tensors:

@@ -80,6 +80,24 @@ def text_of_split(data: TrainingSource, split: str) -> TokenText:
     return TokenText.from_tokens(np.concatenate([data.tokens, data.held_out]), boundary)
 
 
+def continuation_text(
+    vocabulary: Vocabulary, before: npt.NDArray[Any], tokens: npt.NDArray[Any]
+) -> str:
+    """The text of tokens that follow others, with a new line between documents.
+
+    A tokenizer's decoder may drop a space at the beginning of what it decodes, so the tokens are
+    decoded together with those before them.
+    """
+    if vocabulary.boundary is None:
+        ends = np.empty(0, np.int64)
+    else:
+        ends = np.flatnonzero(tokens == vocabulary.boundary)
+    first, *others = np.split(tokens, ends)
+    begin, whole = vocabulary.decode(before), vocabulary.decode(np.concatenate([before, first]))
+    text = whole[len(begin) :] if whole.startswith(begin) else vocabulary.decode(first)
+    return "\n".join([text, *(vocabulary.decode(part) for part in others)])
+
+
 def require_same_vocabulary(
     of_model: Vocabulary | None, of_data: Vocabulary, vocab_size: int
 ) -> None:
@@ -97,4 +115,4 @@ def require_same_vocabulary(
 
 
 def _identity(vocabulary: Vocabulary) -> tuple[str, str, int | None]:
-    return vocabulary.kind, vocabulary.characters, vocabulary.boundary
+    return vocabulary.kind, vocabulary.definition, vocabulary.boundary

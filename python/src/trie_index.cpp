@@ -88,9 +88,8 @@ void bind_text(nb::class_<TrieIndex>& index) {
       .def_prop_ro("documents", &TrieIndex::has_documents, "Whether the text is made of documents.")
       .def_prop_ro("hash", &hash_of, "Hash of the training tokens, 16 hexadecimal digits.")
       .def(
-          "encode",
-          [](const TrieIndex& self, const nb::str& text) { return array_of(self.vocabulary().encode(utf8_of(text))); },
-          "text"_a)
+          "encode", [](nb::handle self, const nb::str& text) { return self.attr("vocabulary").attr("encode")(text); },
+          "text"_a, nb::sig("def encode(self, text: str) -> numpy.typing.NDArray[numpy.uint32]"))
       .def(
           "decode", [](nb::handle self, nb::handle tokens) { return self.attr("vocabulary").attr("decode")(tokens); },
           "tokens"_a, nb::sig("def decode(self, tokens: numpy.typing.ArrayLike) -> str"));

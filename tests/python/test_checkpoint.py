@@ -137,7 +137,7 @@ def unknown_setting(document: dict[str, Any], tensors: dict[str, Any]) -> None:
 
 
 def shorten_vocabulary(document: dict[str, Any], tensors: dict[str, Any]) -> None:
-    document["vocabulary"]["characters"] = document["vocabulary"]["characters"][:-1]
+    document["vocabulary"]["definition"] = document["vocabulary"]["definition"][:-1]
 
 
 def no_model(document: dict[str, Any], tensors: dict[str, Any]) -> None:

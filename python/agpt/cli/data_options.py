@@ -11,13 +11,21 @@ from agpt.cli.progress import FractionProgress
 from agpt.data.decompression import STANDARD_INPUT
 from agpt.data.reading import read_corpus
 from agpt.data.texts import DEFAULT_TEXT_FIELD, stem_of
+from agpt.data.tokenizer import TOKENIZER_SUFFIX, TextTokenizer
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 INDEX_SUFFIX = ".agpt"
 INDEX_BEGINNINGS = (b"AGPTIDX\n", b"AGPTPART")
+OWN_TOKENIZERS = ("char", "byte")
 STEM_WITHOUT_NAME = "corpus"
 INPUT_FILE = click.Path(exists=False, dir_okay=True, path_type=Path)
+
+
+def _require_tokenizer(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    if value not in OWN_TOKENIZERS and not value.endswith(TOKENIZER_SUFFIX):
+        raise click.BadParameter(f"{value!r} is none of char, byte and FILE.json")
+    return value
 
 
 def text_field_option(function: Function) -> Function:
@@ -37,10 +45,12 @@ def index_options(function: Function) -> Function:
         (
             click.option(
                 "--tokenizer",
-                type=click.Choice(["char", "byte"]),
                 default="char",
                 show_default=True,
-                help="What a token is; byte reads any file.",
+                metavar="char|byte|FILE.json",
+                callback=_require_tokenizer,
+                help="What a token is: a character, a byte (of any file), or what a "
+                "tokenizer.json of Hugging Face says.",
             ),
             text_field_option,
             click.option(
@@ -125,7 +135,7 @@ def open_index(path: Path) -> TrieIndex:
 
 
 def read_texts(
-    paths: Sequence[Path], tokenizer: str, *, documents: bool, text_field: str
+    paths: Sequence[Path], tokenizer: str | TextTokenizer, *, documents: bool, text_field: str
 ) -> Corpus:
     """Reads texts with a progress bar; a missing file is an OSError that names it."""
     for path in paths:

@@ -21,6 +21,8 @@ from agpt.cli.data_options import (
     read_texts,
     text_field_option,
 )
+from agpt.data.tokenizer import KIND as TOKENIZER_KIND
+from agpt.data.tokenizer import TextTokenizer
 from agpt.evaluation import Evaluation, evaluate
 from agpt.seen_text import refuse_seen, seen_in_training
 from agpt.token_text import ALL, SPLITS, TokenText, require_same_vocabulary, text_of_split
@@ -196,8 +198,11 @@ def _read_like(model: Model, paths: Sequence[Path], text_field: str) -> Corpus:
     vocabulary = model.vocabulary
     if vocabulary is None or vocabulary.kind == "tokens":
         raise ArgumentError("the model has no vocabulary for a text: name an index with --index")
+    tokenizer: str | TextTokenizer = vocabulary.kind
+    if vocabulary.kind == TOKENIZER_KIND:
+        tokenizer = TextTokenizer(vocabulary.definition, "the tokenizer of the model")
     documents = vocabulary.boundary is not None
-    return read_texts(paths, vocabulary.kind, documents=documents, text_field=text_field)
+    return read_texts(paths, tokenizer, documents=documents, text_field=text_field)
 
 
 def _part_of_corpus(
@@ -233,7 +238,7 @@ def _translation(
     own: Vocabulary, of_model: Vocabulary, skip_unknown: bool
 ) -> npt.NDArray[np.int64]:
     """Token of the model for each token of a text's own vocabulary; -1 where it is unknown."""
-    if own.kind == "byte":
+    if own.kind != "char":
         return np.arange(own.size, dtype=np.int64)
     table = np.full(own.size, -1, np.int64)
     known = {character: token for token, character in enumerate(of_model.characters)}

@@ -1,22 +1,23 @@
 """A corpus of files, as fast as their form allows."""
 
+import array
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from agpt._engine import Corpus, FormatError
 from agpt.data.decompression import STANDARD_INPUT, display_name
 from agpt.data.texts import DEFAULT_TEXT_FIELD, TextFiles, is_plain
+from agpt.data.tokenizer import TOKENIZER_SUFFIX, TextTokenizer
 
 BYTES = "byte"
 
 
 def read_corpus(
     paths: Sequence[str | os.PathLike[str]],
-    tokenizer: str = "char",
+    tokenizer: str | os.PathLike[str] | TextTokenizer = "char",
     documents: bool = False,
     text_field: str = DEFAULT_TEXT_FIELD,
     progress: Callable[[float], None] | None = None,
@@ -27,31 +28,40 @@ def read_corpus(
     `text_field`; `.gz` and `.zst` anything compressed; everything else is text. Documents are
     the lines of a text, or the texts of JSON lines; empty ones are left out. `progress` is told
     which share of the bytes was read.
+
+    `tokenizer` is "char", "byte", the path of a tokenizer's JSON, or that tokenizer itself.
     """
     names = tuple(os.fspath(path) for path in paths)
-    if len(names) == 1 and is_plain(names[0]) and not Path(names[0]).is_fifo():
-        return Corpus.from_plain_file(names[0], tokenizer, documents)
+    if not isinstance(tokenizer, TextTokenizer):
+        tokenizer = os.fspath(tokenizer)
+        if tokenizer.endswith(TOKENIZER_SUFFIX):
+            tokenizer = TextTokenizer.from_file(tokenizer)
     count = None if progress is None else _ByteCounter(names, progress).add
     files = TextFiles(names, text_field, any_bytes=tokenizer == BYTES, count=count)
+    if isinstance(tokenizer, TextTokenizer):
+        if documents:
+            return tokenizer.documents_corpus(files.documents())
+        return tokenizer.running_corpus(files.running_text())
+    if len(names) == 1 and is_plain(names[0]) and not Path(names[0]).is_fifo():
+        return Corpus.from_plain_file(names[0], tokenizer, documents)
+    return _corpus_of_bytes(files, tokenizer, documents)
+
+
+def _corpus_of_bytes(files: TextFiles, tokenizer: str, documents: bool) -> Corpus:
+    """The corpus of characters or bytes; the text is in memory once, as UTF-8."""
     data = bytearray()
-    ends = _append_documents(data, files) if documents else None
-    if not documents:
+    ends: array.array[int] | None = None
+    if documents:
+        ends = array.array("q")
+        for document in files.documents():
+            data += document.encode("utf-8", files.errors)
+            ends.append(len(data))
+    else:
         for piece in files.running_text():
             data += piece.encode("utf-8", files.errors)
     if not data:
-        raise FormatError(f"there is no text in {' and '.join(map(display_name, names))}")
-    return Corpus.from_bytes(data, tokenizer, ends)
-
-
-def _append_documents(data: bytearray, files: TextFiles) -> npt.NDArray[np.int64]:
-    """Appends all documents to `data`; the result is where each ends."""
-
-    def ends() -> Iterator[int]:
-        for document in files.documents():
-            data.extend(document.encode("utf-8", files.errors))
-            yield len(data)
-
-    return np.fromiter(ends(), np.int64)
+        raise FormatError(f"there is no text in {' and '.join(map(display_name, files.paths))}")
+    return Corpus.from_bytes(data, tokenizer, None if ends is None else np.frombuffer(ends, "q"))
 
 
 class _ByteCounter:
