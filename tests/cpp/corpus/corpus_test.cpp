@@ -46,6 +46,21 @@ TEST_CASE("tokens are held in the narrowest type that the vocabulary allows") {
   CHECK(to_vector(corpus.tokens().subview(1, 2)) == std::vector<Token>{0, 7});
 }
 
+TEST_CASE("the engine keeps the tokenizer of a vocabulary and leaves text to others") {
+  const std::vector<Token> ids = {70000, 3};
+  const Corpus corpus = Corpus::from_encoded(ids, Vocabulary::of_tokenizer("{}", 70001, false));
+  CHECK(corpus.vocabulary().definition() == "{}");
+  CHECK(corpus.vocabulary().characters().empty());
+  CHECK(to_vector(corpus.tokens()) == ids);
+  CHECK_FALSE(corpus.vocabulary() == Vocabulary::of_tokenizer("[]", 70001, false));
+  CHECK_THROWS_WITH_AS(corpus.vocabulary().decode(ids), doctest::Contains("its library"), ArgumentError);
+  CHECK_THROWS_WITH_AS(Corpus::from_text("a", VocabularyKind::tokenizer), doctest::Contains("characters or bytes"),
+                       ArgumentError);
+  const std::vector<std::span<const Token>> documents = {std::span(ids), {}};
+  const Corpus pair = Corpus::from_encoded_documents(documents, Vocabulary::of_tokenizer("{}", 70001, true));
+  CHECK(to_vector(pair.tokens()) == std::vector<Token>{70001, 70000, 3, 70001, 70001, 70001});
+}
+
 TEST_CASE("the end of a document is behind its second boundary") {
   const std::vector<std::string_view> texts = {"ab", "", "c"};
   const Corpus corpus = Corpus::from_documents(texts, VocabularyKind::characters);
