@@ -81,16 +81,17 @@ def test_documents_of_json_lines_are_trained_on_and_scored(
     trained = run_json(train, json_lines, *read, "--starts", "documents", *TINY, "--depth", "6")
     model = json_lines.with_name("texts.safetensors")
     assert trained["model"] == str(model)
+    everything = ["--split", "train", "--val-fraction", "0"]
+    parts = {"train": ["--split", "train"], "val": [], "all": everything}
     scores = {
-        split: run_json(perplexity, model, "--corpus", json_lines, *read, "--split", split)
-        for split in ("train", "val", "all")
+        name: run_json(perplexity, model, "--corpus", json_lines, *read, *options)
+        for name, options in parts.items()
     }
     predictions = sum(min(6, len(line) + 1) for line in text.splitlines())
     assert scores["all"]["positions"] == predictions
-    parts = scores["train"]["positions"] + scores["val"]["positions"]
-    assert parts == scores["all"]["positions"]
+    assert scores["train"]["positions"] + scores["val"]["positions"] == predictions
     assert scores["val"]["loss"] == pytest.approx(trained["evaluation"]["loss"])
-    twice = ["--corpus", json_lines, "--corpus", json_lines, *read, "--split", "all"]
+    twice = ["--corpus", json_lines, "--corpus", json_lines, *read, *everything]
     doubled = run_json(perplexity, model, *twice)
     assert doubled["positions"] == 2 * scores["all"]["positions"]
     assert doubled["loss"] == pytest.approx(scores["all"]["loss"])
