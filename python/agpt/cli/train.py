@@ -143,7 +143,7 @@ def _index_of(
     if (index_file := one_index(data)) is not None:
         return open_index(index_file)
     depth = data_options.pop("depth")
-    if config.mode == "window":
+    if config.mode == "window" and config.window_targets == "text":
         depth = DEPTH_FOR_WINDOWS
     elif depth is None:
         depth = 32 if context is None else context
