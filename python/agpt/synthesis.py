@@ -36,9 +36,14 @@ class Synthesis:
     seconds: float
 
     @property
+    def n_tokens(self) -> int:
+        """Length of the text."""
+        return len(self.tokens)
+
+    @property
     def tokens_per_wrap(self) -> float | None:
         """Mean length of a walk; None if none came to its end."""
-        return len(self.tokens) / self.wraps if self.wraps else None
+        return self.n_tokens / self.wraps if self.wraps else None
 
     def to_bytes(self) -> bytes:
         """The text: UTF-8 of characters, or the bytes that the ids are; a boundary is a line end.
@@ -73,8 +78,9 @@ def text_bytes(tokens: npt.NDArray[Any], vocabulary: Vocabulary) -> bytes:
     if vocabulary.boundary is not None:
         codes = np.append(codes[: vocabulary.boundary], np.uint32(ord("\n")))
     if vocabulary.kind == "byte" or codes.max(initial=0) < 128:
-        return codes.astype(np.uint8)[tokens].tobytes()
-    return codes[tokens].tobytes().decode("utf-32-le").encode()
+        codes = codes.astype(np.uint8)
+    text = bytes(codes[tokens])
+    return text if codes.itemsize == 1 else text.decode("utf-32-le").encode()
 
 
 def synthesize(

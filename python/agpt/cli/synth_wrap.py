@@ -22,6 +22,10 @@ from agpt.synthesis import ARRAY_SUFFIX
 STANDARD_OUTPUT = Path("-")
 TEXT_SUFFIX = ".synth.txt"
 OF_CORPUS = ("depth", "tokenizer", "text_field")
+FIGURES = (
+    *("n_tokens", "wraps", "cut_wraps", "restarts", "backoffs"),
+    *("tokens_per_wrap", "seconds"),
+)
 SHOWN_TOKENS = 60
 
 
@@ -92,11 +96,9 @@ SHOWN_TOKENS = 60
 @click.pass_context
 def command(
     context: click.Context,
+    /,
     corpora: tuple[Path, ...],
     index: Path | None,
-    depth: int,
-    tokenizer: str,
-    text_field: str,
     tokens: int,
     out: Path | None,
     report: bool,
@@ -106,41 +108,20 @@ def command(
     """Write a synthetic corpus: pieces of a text, joined where they agree."""
     if (index is None) != bool(corpora):
         raise click.UsageError("name either a text with --corpus or an index with --index", context)
-    out = default_output(corpora or (index,), TEXT_SUFFIX) if out is None else out
+    out = default_output([index] if index else corpora, TEXT_SUFFIX) if out is None else out
     if out == STANDARD_OUTPUT and as_json:
         raise click.UsageError("--out - and --json both want standard output", context)
     if out != STANDARD_OUTPUT:
         require_writable(out)
     if index is not None:
         refuse_given(context, OF_CORPUS, "is for --corpus: an index has its own")
-        trie = open_index(index)
-    else:
-        trie = build_index(
-            corpora,
-            depth=depth,
-            tokenizer=tokenizer,
-            starts="every",
-            text_field=text_field,
-            val_fraction=0.0,
-            corpus_end="reference" if options["rng"] == "reference" else "exact",
-        )
+    of_corpus = {name: options.pop(name) for name in OF_CORPUS}
+    trie = open_index(index) if index else _build(corpora, options["rng"], **of_corpus)
     with FractionProgress("writing") as progress:
         text = synthesize(trie, tokens, progress=progress.update, **options)
     n_bytes, fnv = _write(text, out)
-    values = {
-        "path": str(out),
-        "bytes": n_bytes,
-        "fnv": fnv,
-        "n_tokens": len(text.tokens),
-        "depth": trie.depth,
-        **options,
-        "wraps": text.wraps,
-        "cut_wraps": text.cut_wraps,
-        "restarts": text.restarts,
-        "backoffs": text.backoffs,
-        "tokens_per_wrap": text.tokens_per_wrap,
-        "seconds": text.seconds,
-    }
+    values = {"path": str(out), "bytes": n_bytes, "fnv": fnv, "depth": trie.depth, **options}
+    values |= {name: getattr(text, name) for name in FIGURES}
     lines = [_summary(out, trie, text, options["walk"])]
     if report:
         with FractionProgress("comparing") as progress:
@@ -151,6 +132,17 @@ def command(
         click.echo("\n".join(lines), err=True)
     else:
         emit(as_json, values, "\n".join(lines))
+
+
+def _build(corpora: tuple[Path, ...], rng: str, **options: Any) -> TrieIndex:
+    """Indexes texts whole, with the corpus end that belongs to the generator."""
+    return build_index(
+        corpora,
+        starts="every",
+        val_fraction=0.0,
+        corpus_end="reference" if rng == "reference" else "exact",
+        **options,
+    )
 
 
 def _write(text: Synthesis, out: Path) -> tuple[int, str | None]:
@@ -173,7 +165,7 @@ def _summary(out: Path, trie: TrieIndex, text: Synthesis, walk: str) -> str:
     else:
         how = f"context shortened by {text.backoffs:,} tokens"
     return (
-        f"{out}: {len(text.tokens):,} tokens from depth {trie.depth}, {how}, "
+        f"{out}: {text.n_tokens:,} tokens from depth {trie.depth}, {how}, "
         f"{text.restarts:,} restarts, {text.seconds:.2f} s"
     )
 
@@ -192,5 +184,5 @@ def _report_lines(overlap: Memorisation, text: Synthesis) -> list[str]:
     lines.append(f"{'longest stretch that ends there':>32}{'tokens':>14}{'share':>8}")
     for least, most, n in overlap.histogram_by_doubling():
         length = f"{least:,}" if least == most else f"{least:,} to {most:,}"
-        lines.append(f"{length:>32}{n:14,}{n / max(1, len(text.tokens)):8.1%}")
+        lines.append(f"{length:>32}{n:14,}{n / max(1, text.n_tokens):8.1%}")
     return lines
