@@ -1,6 +1,6 @@
 """Tokens per CPU-second of writing synthetic corpora and of the memorisation report.
 
-    python benchmarks/synthesis_speed.py CORPUS [--tokens N] [--depth D ...] [--rounds N] [--json FILE]
+    python benchmarks/synthesis_speed.py CORPUS [--tokens N] [--depth D ...] [--rounds N]
 
 Contestants run in turn on one core; the preparation of a walk counts, the building of the index
 does not. The last column is the time of all N tokens.

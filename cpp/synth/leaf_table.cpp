@@ -15,7 +15,8 @@ LeafTable::LeafTable(const TrieIndex& index, Ends ends) {
   TrieWalk walk(index, 0);
   for (TrieEdge edge; walk.next(edge);) {
     if (index.is_leaf(edge.node)) {
-      const auto followers = edge.mass > 1 ? walk.targets() : std::span<const TokenCount>();
+      auto followers = edge.mass > 1 ? walk.targets() : std::span<const TokenCount>();
+      if (followers.size() == 1) followers = {};  // the text tells it
       add(edge, edge.mass, walk.row_mass(edge.parent_depth + 1) == 1, followers);
       continue;
     }
@@ -32,13 +33,12 @@ LeafTable::LeafTable(const TrieIndex& index, Ends ends) {
   }
 }
 
-// No followers: the text tells the only one.
 void LeafTable::add(const TrieEdge& edge, uint32_t mass, bool is_single, std::span<const TokenCount> followers) {
   Leaf leaf{static_cast<uint32_t>(edge.text),        mass,     kOneFollower, static_cast<uint8_t>(edge.depth),
             static_cast<uint8_t>(edge.parent_depth), is_single};
   if (!followers.empty()) {
     leaf.followers = static_cast<uint32_t>(followers_.size());
-    followers_.push_back({0, static_cast<uint32_t>(followers.size())});
+    followers_.push_back({mass, static_cast<uint32_t>(followers.size())});
     followers_.insert(followers_.end(), followers.begin(), followers.end());
   }
   leaves_.push_back(leaf);

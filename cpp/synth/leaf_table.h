@@ -35,14 +35,16 @@ class LeafTable {
   uint32_t size() const { return static_cast<uint32_t>(leaves_.size()); }
   const Leaf& operator[](size_t leaf) const { return leaves_[leaf]; }
 
-  /// What follows a path, in token order; not for those marked kOneFollower: the text tells theirs.
-  std::span<const TokenCount> followers(const Leaf& leaf) const {
-    // The element before a list holds its length.
-    return {followers_.data() + leaf.followers + 1, followers_[leaf.followers].count};
+  /// What follows a path, in token order, from its `followers`; not for those marked kOneFollower: the text tells
+  /// theirs.
+  std::span<const TokenCount> followers(uint32_t list) const {
+    return {followers_.data() + list + 1, followers_[list].count};  // the element before a list is about the list
   }
+  /// Sum of the counts of a list of followers.
+  uint32_t total_count(uint32_t list) const { return followers_[list].token; }
   /// Elements of all lists of followers.
   size_t n_followers() const { return followers_.size(); }
-  /// The number of `follower`, an element of some followers(leaf), among them.
+  /// The number of `follower`, an element of some list, among them.
   size_t number_of(const TokenCount& follower) const { return static_cast<size_t>(&follower - followers_.data()); }
 
  private:

@@ -17,8 +17,7 @@ SuffixWalk<Id>::SuffixWalk(const TrieIndex& index, const LeafTable& table, uint6
       follows_(tokens_.size(), kUnknown),
       window_after_(table.n_followers(), kUnknown) {
   for (uint32_t i = 0; i < table.size(); ++i)
-    if (table[i].depth == depth_)
-      follows_[table[i].text] = table[i].followers == LeafTable::kOneFollower ? kOneToken : i;
+    if (table[i].depth == depth_) follows_[table[i].text] = table[i].followers;
 }
 
 template <class Id>
@@ -63,8 +62,8 @@ void SuffixWalk<Id>::copy_to_fork(TextWriter<Id>& writer) {
 
 template <class Id>
 void SuffixWalk<Id>::step_from_fork(TextWriter<Id>& writer, Synthesis& result) {
-  const Leaf& leaf = table_[follows_[window_]];
-  const TokenCount& next = choose_by_count(table_.followers(leaf), leaf.mass, random_);
+  const uint32_t list = follows_[window_];
+  const TokenCount& next = choose_by_count(table_.followers(list), table_.total_count(list), random_);
   writer.write(next.token);
   uint32_t& window_after = window_after_[table_.number_of(next)];
   if (window_after == kUnknown || window_after == kNoWindow) {

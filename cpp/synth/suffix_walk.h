@@ -25,9 +25,8 @@ class SuffixWalk {
   void run(std::optional<Token> first, TextWriter<Id>& writer, Synthesis& result);
 
  private:
-  // What follows a window: the number of its leaf, where there is a fork, or one of these.
-  static constexpr uint32_t kUnknown = ~uint32_t{0}, kOneToken = kUnknown - 1;
-  static constexpr uint32_t kNoWindow = kUnknown - 2;
+  // What follows a window: a list of followers, where there is a fork, or one of these.
+  static constexpr uint32_t kOneToken = LeafTable::kOneFollower, kUnknown = kOneToken - 1, kNoWindow = kOneToken - 2;
 
   void step_from_context(TextWriter<Id>& writer, Synthesis& result);
   void copy_to_fork(TextWriter<Id>& writer);

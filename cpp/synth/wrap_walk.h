@@ -72,7 +72,7 @@ class WrapWalk {
       if (!options_.space_align || token != cuts_.space) leaves_.skip_choice();
       return token;
     }
-    const std::span<const TokenCount> followers = table_.followers(leaf);
+    const std::span<const TokenCount> followers = table_.followers(leaf.followers);
     if (options_.space_align && space_is_frequent(followers)) return *cuts_.space;
     return leaves_.choose(followers, leaf.mass).token;
   }
