@@ -11,7 +11,7 @@
 
 namespace agpt {
 
-/// Built in time linear in the text, up to the hash table's chance. Takes about 80 bytes for each token.
+/// Built in time linear in the text, up to the hash table's chance. Takes about 50 bytes for each token.
 template <class Id>
 class SuffixAutomaton {
  public:

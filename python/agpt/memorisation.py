@@ -72,7 +72,7 @@ def memorisation(
 ) -> Memorisation:
     """Compares a text, or an array of ids, with a corpus or with the training text of an index.
 
-    Takes time linear in both and about 100 bytes of memory for each token of the corpus.
+    Takes time linear in both and about 50 bytes of memory for each token of the corpus.
     ArgumentError for a character that the vocabulary of the corpus lacks; `progress` is called
     now and then with the part of the work that is done.
     """
