@@ -32,18 +32,17 @@ void require_suitable(const TrieIndex& index, const SynthesisOptions& options) {
 }
 
 std::optional<Token> token_of(const Vocabulary& vocabulary, char character) {
-  if (vocabulary.kind() == VocabularyKind::tokens) return std::nullopt;
-  if (vocabulary.kind() == VocabularyKind::characters && vocabulary.characters().find(character) == std::string::npos)
-    return std::nullopt;
+  if (vocabulary.kind() == VocabularyKind::bytes) return static_cast<Token>(character);
+  if (vocabulary.characters().find(character) == std::string::npos) return std::nullopt;
   return vocabulary.encode(std::string_view(&character, 1))[0];
 }
 
 CutTokens cut_tokens(const Vocabulary& vocabulary, const SynthesisOptions& options) {
   const CutTokens cuts{token_of(vocabulary, ' '), token_of(vocabulary, '\n')};
   AGPT_REQUIRE(cuts.space || !(options.space_align || options.space_cut),
-               "space_align and space_cut need a space, but the vocabulary has none");
+               "space_align and space_cut need a space, but the vocabulary has no token for it");
   AGPT_REQUIRE(cuts.space || cuts.newline || !options.prune_mass1_space,
-               "prune_mass1_space needs a space or a line end, but the vocabulary has neither");
+               "prune_mass1_space needs a space or a line end, but the vocabulary has no token for either");
   return cuts;
 }
 

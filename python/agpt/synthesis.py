@@ -71,6 +71,10 @@ def text_bytes(tokens: npt.NDArray[Any], vocabulary: Vocabulary) -> bytes:
         raise ArgumentError(
             "the ids of this index stand for no text: write them to a file that ends with .npy"
         )
+    if vocabulary.kind == "tokenizer":
+        boundaries = np.flatnonzero(tokens == vocabulary.boundary)
+        documents = np.split(tokens, boundaries)  # decoding leaves the boundaries out
+        return "\n".join(vocabulary.decode(document) for document in documents).encode()
     if vocabulary.kind == "byte":
         codes = np.arange(vocabulary.size, dtype=np.uint32)
     else:

@@ -62,6 +62,22 @@ def test_characters_bytes_and_documents_become_text() -> None:
         assert text_bytes(corpus.tokens, corpus.vocabulary).decode() == "\nañna\n\nbob\n"
 
 
+def test_tokens_of_a_tokenizer_become_its_text(tmp_path: Path) -> None:
+    tokenizers = pytest.importorskip("tokenizers", reason="tokenizers is not installed")
+    words = tokenizers.models.WordLevel({"ann": 0, "and": 1, "bob": 2}, unk_token="bob")
+    made = tokenizers.Tokenizer(words)
+    made.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    made.save(str(tmp_path / "words.json"))
+    documents = Corpus.from_documents(["ann and bob", "bob and ann"], str(tmp_path / "words.json"))
+    written = text_bytes(documents.tokens, documents.vocabulary)
+    assert written == b"\nann and bob\n\nbob and ann\n"
+    running = Corpus.from_text("ann and bob and ann", str(tmp_path / "words.json"))
+    text = agpt.synthesize(TrieIndex.build(running, 2), 60)
+    assert set(text.to_bytes().split()) == {b"ann", b"and", b"bob"}
+    with pytest.raises(ArgumentError, match="has no token for it"):
+        agpt.synthesize(TrieIndex.build(running, 2), space_cut=True)
+
+
 def test_documents_are_lines_that_join_pieces_of_documents() -> None:
     names = ["anna", "hanna", "bob", "bobby"]
     index = TrieIndex.build(Corpus.from_documents(names), 3, starts="every")
@@ -109,7 +125,7 @@ def test_what_does_not_go_together_is_refused_in_a_sentence(index: TrieIndex) ->
             agpt.synthesize(index, **options)
     for corpus, build, options, message in (
         (Corpus.from_text("abab"), {"reverse": True}, {}, "backwards"),
-        (Corpus.from_text("abab"), {}, {"space_cut": True}, "the vocabulary has none"),
+        (Corpus.from_text("abab"), {}, {"space_cut": True}, "has no token for it"),
         (Corpus.from_documents(["ab"]), {"starts": "documents"}, {}, "beginnings of documents"),
     ):
         with pytest.raises(ArgumentError, match=message):

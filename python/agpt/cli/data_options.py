@@ -28,6 +28,19 @@ def _require_tokenizer(context: click.Context, parameter: click.Parameter, value
     return value
 
 
+def tokenizer_option(function: Function) -> Function:
+    """Adds what a token is."""
+    return click.option(
+        "--tokenizer",
+        default="char",
+        show_default=True,
+        metavar="char|byte|FILE.json",
+        callback=_require_tokenizer,
+        help="What a token is: a character, a byte (of any file), or what a tokenizer.json of "
+        "Hugging Face says.",
+    )(function)
+
+
 def text_field_option(function: Function) -> Function:
     """Adds which field of JSON lines is the text."""
     return click.option(
@@ -43,15 +56,7 @@ def index_options(function: Function) -> Function:
     """Adds what decides how an index is built, apart from its depth."""
     for option in reversed(
         (
-            click.option(
-                "--tokenizer",
-                default="char",
-                show_default=True,
-                metavar="char|byte|FILE.json",
-                callback=_require_tokenizer,
-                help="What a token is: a character, a byte (of any file), or what a "
-                "tokenizer.json of Hugging Face says.",
-            ),
+            tokenizer_option,
             text_field_option,
             click.option(
                 "--starts",

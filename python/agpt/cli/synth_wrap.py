@@ -14,6 +14,7 @@ from agpt.cli.data_options import (
     default_output,
     open_index,
     text_field_option,
+    tokenizer_option,
 )
 from agpt.cli.progress import FractionProgress
 from agpt.files import require_writable, write_atomically
@@ -41,13 +42,7 @@ SHOWN_TOKENS = 60
 @click.option(
     "--depth", type=int, default=32, show_default=True, help="Longest path, with --corpus."
 )
-@click.option(
-    "--tokenizer",
-    type=click.Choice(["char", "byte"]),
-    default="char",
-    show_default=True,
-    help="What a token is, with --corpus.",
-)
+@tokenizer_option
 @text_field_option
 @click.option(
     "--tokens", type=int, default=1_000_000, show_default=True, help="Length of the text."
