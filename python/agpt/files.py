@@ -15,7 +15,7 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     `path` never holds half a file: if the body raises, what was written is removed.
     """
     path = Path(path)
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    descriptor, temporary = tempfile.mkstemp(PARTIAL, f".{path.name}.", path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
@@ -27,6 +27,9 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+
+
+PARTIAL = ".partial"  # the ending of a file that is being written
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:

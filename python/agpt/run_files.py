@@ -6,6 +6,8 @@ import re
 import secrets
 from pathlib import Path
 
+from agpt.files import PARTIAL
+
 BEST = ".best"
 NUMBERED = re.compile(r"\.step(\d+)$")
 DIGITS = 6  # so that file names sort up to a million steps
@@ -65,9 +67,17 @@ def keep_numbered(last: Path, step: int, n_kept: int) -> None:
             path.unlink(missing_ok=True)
 
 
+def remove_partial(last: Path) -> None:
+    """Removes what a run of this name that was killed while it wrote has left half written."""
+    for path in last.parent.glob(f".*{PARTIAL}"):
+        written = path.with_name(path.name[1:].removesuffix(path.suffix).rpartition(".")[0])
+        if written == log_path_of(last) or last_path_of(written) == last:
+            path.unlink(missing_ok=True)
+
+
 def _link(source: Path, target: Path) -> None:
     """Gives a file a second name in one go; a copy where the file system knows no links."""
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{PARTIAL}")
     try:
         try:
             os.link(source, temporary)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from agpt.evaluation import Evaluation, resolved_window
-from agpt.run_files import best_path_of, keep_numbered, log_path_of
+from agpt.run_files import best_path_of, keep_numbered, log_path_of, remove_partial
 from agpt.stop_signals import StopRequested, StopSignals
 from agpt.token_text import VALIDATION
 from agpt.trainer import StepReport, Trainer
@@ -118,6 +118,7 @@ class TrainingRun:
         """Makes all steps that are left."""
         self._start, self._cpu_start = time.perf_counter(), time.process_time()
         self._saved_at = self._start
+        remove_partial(self._options.out)
         with (
             StopSignals() as signals,
             TrainingLog(log_path_of(self._options.out), self._first_step) as log,

@@ -79,3 +79,4 @@ def test_a_run_killed_at_random_moments_ends_with_the_bits_of_one_that_was_not(
         (e["event"], e["step"], e["loss"]) for e in expected
     ]
     assert [step for step, _ in numbered_checkpoints(out)] == [N_STEPS - 3, N_STEPS]
+    assert not [path for path in out.parent.iterdir() if path.name.startswith(".")]

@@ -10,6 +10,7 @@ from agpt.run_files import (
     log_path_of,
     numbered_checkpoints,
     numbered_path_of,
+    remove_partial,
     resumable_checkpoint,
 )
 
@@ -83,3 +84,14 @@ def test_a_file_system_without_links_gets_copies(
     keep_numbered(last, 1, 1)
     last.write_text("y")
     assert numbered_path_of(last, 1).read_text() == "x"
+
+
+def test_what_a_killed_run_left_half_written_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    last = tmp_path / "m.safetensors"
+    own = [last, best_path_of(last), numbered_path_of(last, 7), log_path_of(last)]
+    left = [path.with_name(f".{path.name}.a1b2c3.partial") for path in own]
+    others = [tmp_path / ".m2.safetensors.a1b2c3.partial", tmp_path / ".m.safetensors.swp", *own]
+    for path in (*left, *others):
+        path.write_text("x")
+    remove_partial(last)
+    assert sorted(tmp_path.iterdir()) == sorted(others)
