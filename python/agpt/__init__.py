@@ -21,9 +21,10 @@ from agpt.evaluation import Evaluation
 from agpt.memorisation import Memorisation, memorisation
 from agpt.model import Model
 from agpt.model_config import ModelConfig
+from agpt.step_report import StepReport
 from agpt.synthesis import Synthesis, synthesize
 from agpt.train_config import TrainConfig
-from agpt.trainer import StepReport, Trainer
+from agpt.trainer import Trainer
 
 __all__ = [
     "ArgumentError",

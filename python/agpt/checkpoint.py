@@ -22,6 +22,7 @@ from agpt._engine import ArgumentError, FormatError, Vocabulary
 from agpt.files import write_atomically
 from agpt.model_config import ModelConfig
 from agpt.train_config import TrainConfig
+from agpt.training_data import TrainingData
 from agpt.validation import config_from_dict, require_field_types
 
 Tensors = dict[str, npt.NDArray[Any]]
@@ -32,25 +33,6 @@ METADATA_KEY = "agpt"
 DTYPES = ("float32", "float64")
 MOMENT_PREFIX = "optimizer."
 FINGERPRINT = "training.fingerprint"
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainingData:
-    """What a run was trained on, as far as a file can tell."""
-
-    identity: str
-    """Equal for equal data only."""
-    val_fraction: float
-    """Part of the text that was held out; 0 for a corpus that was trained on whole."""
-    split_seed: int
-    """Which documents were held out."""
-    reverse: bool
-    """Whether the text was read backwards."""
-
-    @property
-    def text_hash(self) -> str:
-        """The hash of the training text, which the identity begins with."""
-        return self.identity.partition("-")[0]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,7 +19,7 @@ Hashes = npt.NDArray[np.uint64]
 WINDOW = 64
 LARGEST_SIZE = 16384
 FEWEST_WINDOWS = 10
-BLOCK = 1 << 20  # tokens hashed at a time: bounds the memory
+BLOCK = 1 << 16  # tokens hashed at a time: few enough for the caches
 # Odd multipliers of the doublings and of the finaliser of splitmix64.
 DOUBLINGS = (
     0x9E3779B97F4A7C15,
@@ -58,7 +58,9 @@ def fingerprint_of(tokens: npt.NDArray[Any]) -> Hashes:
 
 
 def overlap(tokens: npt.NDArray[Any], fingerprint: Hashes) -> Overlap | None:
-    """Looks a text up in the fingerprint of another; None where it is too short to tell."""
+    """Looks a text up in the fingerprint of another; None where one is too short to tell."""
+    if fingerprint.size == 0:
+        return None
     windows = seen = 0
     for hashes in _hashes_by_block(tokens):
         if fingerprint.size == LARGEST_SIZE:

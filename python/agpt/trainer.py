@@ -1,10 +1,8 @@
 """The trainer: optimizer steps of a model on an index or a corpus, evaluation, checkpoints."""
 
-import dataclasses
 import functools
-import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,7 +12,6 @@ from agpt._engine import ArgumentError, Corpus, FormatError, SequenceTrie
 from agpt.checkpoint import (
     Checkpoint,
     Tensors,
-    TrainingData,
     TrainingState,
     moment_names,
     read_checkpoint,
@@ -22,39 +19,17 @@ from agpt.checkpoint import (
 )
 from agpt.evaluation import Evaluation, evaluate_with
 from agpt.model import Model, named_views
+from agpt.step_report import StepReport, described_place
 from agpt.step_sources import step_source, window_context
-from agpt.text_fingerprint import Hashes, fingerprint_of
+from agpt.text_fingerprint import Hashes
 from agpt.token_text import (
-    TRAIN,
     VALIDATION,
     TrainingSource,
     require_same_vocabulary,
     text_of_split,
 )
 from agpt.train_config import TrainConfig
-
-
-@dataclasses.dataclass(frozen=True)
-class StepReport:
-    """What one optimizer step did."""
-
-    step: int
-    """Number of the step, from 1."""
-    loss: float
-    """Mean weighted cross-entropy before the update, in nats."""
-    positions: int
-    """Predictions that the step learned from."""
-    weight: float
-    """Sum of their weights."""
-    lr: float
-    """Learning rate of the step."""
-    grad_norm: float
-    """Norm of the gradient before clipping."""
-    seconds: float
-    """Wall-clock time of the step."""
-
-
-MOST_PATHS = 16  # of the units of a step, in logs
+from agpt.training_data import TrainingData, fingerprint_of_training, training_data_of
 
 StepCallback = Callable[["Trainer", StepReport], object]
 """Called with the trainer and the report after each step; returning True ends the training."""
@@ -152,18 +127,7 @@ class Trainer:
         tokens; at most 16 are listed.
         """
         place = self._source.place(step - 1)
-        unit: dict[str, Any] = {"pass": place.pass_number + 1, "part": place.part + 1}
-        if self.config.curriculum:
-            unit["stage"] = place.stage + 1
-        if place.unit_paths:
-            unit["paths"] = [self._path_text(path) for path in place.unit_paths[:MOST_PATHS]]
-        return unit
-
-    def _path_text(self, path: Sequence[int]) -> str | list[int]:
-        vocabulary = self.data.vocabulary
-        if vocabulary.kind == "tokens" or vocabulary.boundary in path:
-            return list(path)
-        return vocabulary.decode(np.array(path, np.uint32))
+        return described_place(place, self.data.vocabulary, has_stages=bool(self.config.curriculum))
 
     def last_gradient(self) -> Tensors:
         """The gradient of the last step by parameter, float64, before clipping: of its mean loss.
@@ -290,7 +254,7 @@ class Trainer:
             )
         model = Model.from_checkpoint(checkpoint)
         require_same_vocabulary(model.vocabulary, data.vocabulary, model.config.vocab_size)
-        if state.data != _record_of(data, state.config.mode):
+        if state.data != training_data_of(data, state.config.mode):
             raise ArgumentError(
                 f"checkpoint {path} was trained on other data: resume with the index that the "
                 "run began with"
@@ -314,13 +278,11 @@ class Trainer:
 
     @functools.cached_property
     def _fingerprint(self) -> Hashes:
-        if isinstance(self.data, SequenceTrie):  # is no text that others could be compared with
-            return np.empty(0, np.uint64)
-        return fingerprint_of(text_of_split(self.data, TRAIN).tokens)
+        return fingerprint_of_training(self.data)
 
     @functools.cached_property
     def _data_record(self) -> TrainingData:
-        return _record_of(self.data, self.config.mode)
+        return training_data_of(self.data, self.config.mode)
 
     def _moments(self) -> Tensors:
         """Views of the optimizer's state by moment and parameter."""
@@ -332,17 +294,3 @@ class Trainer:
                 self.model.config, moments[number * size : (number + 1) * size]
             ).items()
         }
-
-
-def _record_of(data: TrainingSource, mode: str) -> TrainingData:
-    """What tells the data of one run from others: the training text, and for a trie its shape."""
-    if isinstance(data, Corpus):
-        identity = hashlib.sha256(data.tokens.tobytes()).hexdigest()
-        return TrainingData(identity, val_fraction=0.0, split_seed=0, reverse=False)
-    if isinstance(data, SequenceTrie):
-        return TrainingData(data.hash, val_fraction=0.0, split_seed=0, reverse=False)
-    identity = data.hash
-    if mode != "window":
-        shape = (data.depth, data.n_nodes, data.n_positions, data.total_mass)
-        identity = "-".join(str(part) for part in (data.hash, *shape))
-    return TrainingData(identity, data.val_fraction, data.split_seed, data.reverse)

@@ -10,9 +10,10 @@ from typing import Any
 
 from agpt.evaluation import Evaluation, resolved_window
 from agpt.run_files import best_path_of, keep_numbered, log_path_of, remove_partial
+from agpt.step_report import StepReport
 from agpt.stop_signals import StopRequested, StopSignals
 from agpt.token_text import VALIDATION
-from agpt.trainer import StepReport, Trainer
+from agpt.trainer import Trainer
 from agpt.training_log import EVALUATION, STEP, STOPPED, TrainingLog
 
 EVALUATIONS_BY_DEFAULT = 10

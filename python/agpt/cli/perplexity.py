@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agpt import ArgumentError, Corpus, Model, TrieIndex, Vocabulary
-from agpt.checkpoint import TrainingData, TrainingState, read_checkpoint
+from agpt.checkpoint import TrainingState, read_checkpoint
 from agpt.cli.conventions import Command, common_options, emit
 from agpt.cli.data_options import (
     INPUT_FILE,
@@ -26,6 +26,7 @@ from agpt.data.tokenizer import TextTokenizer
 from agpt.evaluation import Evaluation, evaluate
 from agpt.seen_text import refuse_seen, seen_in_training
 from agpt.token_text import ALL, SPLITS, TokenText, require_same_vocabulary, text_of_split
+from agpt.training_data import TrainingData
 
 DEPTH_FOR_SPLIT = 1  # only the split of the index is used
 UNKNOWN_DATA = TrainingData("", val_fraction=0.1, split_seed=0, reverse=False)

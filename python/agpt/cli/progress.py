@@ -14,7 +14,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from agpt.trainer import StepReport
+from agpt.step_report import StepReport
 
 SECONDS_BETWEEN_PLAIN_LINES = 10.0
 SMOOTHING = 0.95

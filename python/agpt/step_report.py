@@ -1,0 +1,50 @@
+"""What one optimizer step did, and what it covered, for people and logs."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from agpt import _engine
+from agpt._engine import Vocabulary
+
+MOST_PATHS = 16  # of the units of a step
+
+
+@dataclasses.dataclass(frozen=True)
+class StepReport:
+    """What one optimizer step did."""
+
+    step: int
+    """Number of the step, from 1."""
+    loss: float
+    """Mean weighted cross-entropy before the update, in nats."""
+    positions: int
+    """Predictions that the step learned from."""
+    weight: float
+    """Sum of their weights."""
+    lr: float
+    """Learning rate of the step."""
+    grad_norm: float
+    """Norm of the gradient before clipping."""
+    seconds: float
+    """Wall-clock time of the step."""
+
+
+def described_place(
+    place: _engine.StepPlace, vocabulary: Vocabulary, *, has_stages: bool
+) -> dict[str, Any]:
+    """Where a step stands, as Trainer.unit() says it."""
+    unit: dict[str, Any] = {"pass": place.pass_number + 1, "part": place.part + 1}
+    if has_stages:
+        unit["stage"] = place.stage + 1
+    if place.unit_paths:
+        unit["paths"] = [_path_text(path, vocabulary) for path in place.unit_paths[:MOST_PATHS]]
+    return unit
+
+
+def _path_text(path: Sequence[int], vocabulary: Vocabulary) -> str | list[int]:
+    if vocabulary.kind == "tokens" or vocabulary.boundary in path:
+        return list(path)
+    return vocabulary.decode(np.array(path, np.uint32))
