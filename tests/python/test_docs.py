@@ -58,7 +58,8 @@ def test_the_python_of_the_training_page_runs(
     tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = (DOCS / "training.md").read_text(encoding="utf-8")
-    code = page.split("```python\n")[1].split("```")[0]
+    section = page.split("## From Python\n")[1]
+    code = section.split("```python\n")[1].split("```")[0]
     assert "steps=2000" in code
     (tmp_path / "input.txt").write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
