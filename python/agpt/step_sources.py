@@ -79,11 +79,6 @@ def window_context(model: Model, config: TrainConfig) -> int:
 def _window_source(model: Model, data: TrainingSource, config: TrainConfig) -> _engine.StepSource:
     context = window_context(model, config)
     text = text_of_split(data, TRAIN)
-    from_trie = config.window_targets == "trie"
-    if from_trie and not isinstance(data, TrieIndex):
-        raise ArgumentError(
-            "window_targets trie needs an index: make one with TrieIndex.build(corpus, depth=...)"
-        )
     return _engine.window_source(
         text.tokens,
         text.document_starts,
@@ -93,8 +88,18 @@ def _window_source(model: Model, data: TrainingSource, config: TrainConfig) -> _
         order=config.window_order,
         seed=config.seed,
         batch_rows=config.batch_rows,
-        targets=data if from_trie else None,
+        targets=_targets_of_windows(data, config),
     )
+
+
+def _targets_of_windows(data: TrainingSource, config: TrainConfig) -> TrieIndex | None:
+    if config.window_targets == "text":
+        return None
+    if not isinstance(data, TrieIndex):
+        raise ArgumentError(
+            "window_targets trie needs an index: make one with TrieIndex.build(corpus, depth=...)"
+        )
+    return data
 
 
 def _hybrid_source(model: Model, data: TrieIndex, config: TrainConfig) -> _engine.StepSource:
