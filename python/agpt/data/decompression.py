@@ -14,7 +14,7 @@ STANDARD_INPUT = "-"
 GZIP_SUFFIX, ZSTD_SUFFIX = ".gz", ".zst"
 COMPRESSED_SUFFIXES = (GZIP_SUFFIX, ZSTD_SUFFIX)
 CHUNK_BYTES = 1 << 20
-COMPRESSED_CHUNK_BYTES = 1 << 14  # a little can hold much
+COMPRESSED_CHUNK_BYTES = 1 << 10  # a little can hold much: at most 2^15 times as many bytes
 LARGEST_ZSTD_WINDOW = 2**31  # what `zstd --long=31` needs; taken only for a file that needs it
 
 CountBytes = Callable[[int], None]
