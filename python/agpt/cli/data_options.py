@@ -63,9 +63,9 @@ def index_options(function: Function) -> Function:
                 default="every",
                 show_default=True,
                 metavar="RULE",
-                help="Where paths begin: at every token; stride=K: at every K-th; max=N[+OFFSET]: "
-                "at N tokens, evenly spread, moved on by OFFSET; documents: at each document, "
-                "which is a line of a text or an object of a .jsonl file.",
+                help="Where paths begin. every: at each token; stride=K: at every K-th; "
+                "max=N[+OFFSET]: at N tokens, evenly spread, moved on by OFFSET; documents: at "
+                "each document, which is a line of a text or an object of a .jsonl file.",
             ),
             click.option(
                 "--val-fraction",

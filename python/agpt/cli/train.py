@@ -40,7 +40,8 @@ EXIT_BY_SIGNAL = 128
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    show_default="DATA with the ending .safetensors; with --resume its file",
+    show_default="DATA with the ending .safetensors (corpus.safetensors for several files or -); "
+    "with --resume its file",
     help="The last checkpoint; the best is beside it.",
 )
 @click.option(
