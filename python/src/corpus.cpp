@@ -166,13 +166,14 @@ void bind_corpus(nb::module_& m) {
   nb::class_<Corpus>(m, "Corpus", "A text as token ids with its vocabulary: one running text, or documents.")
       .def_static("from_file", &from_file, "path"_a, "tokenizer"_a = "char", "documents"_a = false,
                   "text_field"_a = "text",
-                  nb::sig("def from_file(path: str | os.PathLike[str], tokenizer: str = 'char', "
+                  nb::sig("def from_file(path: str | os.PathLike[str], tokenizer: str | os.PathLike[str] = 'char', "
                           "documents: bool = False, text_field: str = 'text') -> Corpus"),
                   "from_files() of one file.")
       .def_static(
           "from_files", &from_files, "paths"_a, "tokenizer"_a = "char", "documents"_a = false, "text_field"_a = "text",
           nb::sig("def from_files(paths: collections.abc.Sequence[str | os.PathLike[str]], "
-                  "tokenizer: str = 'char', documents: bool = False, text_field: str = 'text') -> Corpus"),
+                  "tokenizer: str | os.PathLike[str] = 'char', documents: bool = False, text_field: str = 'text') -> "
+                  "Corpus"),
           "Reads files in the order given, as characters ('char'), bytes ('byte') or tokens of the tokenizer in "
           "a file NAME.json of Hugging Face. A name that ends in .jsonl is of JSON objects, one a line, with a text in "
           "text_field; .gz and .zst are decompressed; "

@@ -158,6 +158,11 @@ def test_a_bad_line_of_json_is_named(tmp_path: Path, line: bytes, message: str) 
             Corpus.from_file(path, tokenizer)
 
 
+def test_no_files_are_no_corpus() -> None:
+    with pytest.raises(ArgumentError, match="the list of files is empty"):
+        Corpus.from_files([])
+
+
 def test_another_field_may_hold_the_text(tmp_path: Path) -> None:
     path = tmp_path / "lines.jsonl"
     path.write_text('{"body": "abc", "text": 1}\n   \n{"body": "d"}')

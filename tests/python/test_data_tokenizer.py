@@ -354,9 +354,16 @@ def test_bad_tokenizers_are_one_sentence(
     assert not corpus_file.with_suffix(".agpt").exists()
 
 
-def test_a_text_of_which_no_token_is_made(made: dict[str, Path]) -> None:
+def test_a_text_of_which_no_token_is_made(made: dict[str, Path], tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="makes no token of the text"):
         Corpus.from_text("  \n ", tokenizer=str(made["wordpiece"]))
+    empty = tmp_path / "empty.txt"
+    empty.write_text("\n\n")
+    with pytest.raises(FormatError, match=r"no text in .*empty\.txt"):
+        Corpus.from_file(empty, tokenizer=made["wordpiece"], documents=True)
+    empty.write_text("")
+    with pytest.raises(FormatError, match=r"no text in .*empty\.txt"):
+        Corpus.from_file(empty, tokenizer=made["wordpiece"])
     with pytest.raises(ArgumentError, match="documents of ids need none"):
         Corpus.from_documents([[1]], tokenizer=str(made["wordpiece"]))
 

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,6 +66,19 @@ def test_standard_input_becomes_an_index(tmp_path: Path, text: str, corpus_file:
     assert result.exit_code == 0, result.output
     assert CliRunner().invoke(build, [str(corpus_file)]).exit_code == 0
     assert out.read_bytes() == corpus_file.with_suffix(".agpt").read_bytes()
+
+
+def test_a_named_pipe_is_read_once(
+    run_json: RunJson, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_text(text))
+    writer.start()
+    values = run_json(build, pipe, "--val-fraction", "0")
+    writer.join()
+    assert (values["path"], values["n_tokens"]) == ("corpus.agpt", len(text))
 
 
 def test_an_index_is_not_read_as_a_text(run_command: RunCommand, corpus_file: Path) -> None:

@@ -107,11 +107,15 @@ def index_options(function: Function) -> Function:
     return function
 
 
+def _is_pipe(path: Path) -> bool:
+    return str(path) == STANDARD_INPUT or path.is_fifo()
+
+
 def is_index(path: Path) -> bool:
     """Whether a file is an index rather than a text, by its name or its first bytes."""
     if path.suffix == INDEX_SUFFIX:
         return True
-    if str(path) == STANDARD_INPUT or path.is_fifo():  # what was read of a pipe would be lost
+    if _is_pipe(path):  # what was read of it would be lost
         return False
     with path.open("rb") as file:
         return file.read(len(INDEX_BEGINNINGS[0])) in INDEX_BEGINNINGS
@@ -127,7 +131,7 @@ def one_index(paths: Sequence[Path]) -> Path | None:
 
 def default_output(inputs: Sequence[Path], suffix: str) -> Path:
     """Where a result goes by default: beside its one input, or "corpus" in the current folder."""
-    if len(inputs) == 1 and str(inputs[0]) != STANDARD_INPUT:
+    if len(inputs) == 1 and not _is_pipe(inputs[0]):
         return Path(stem_of(str(inputs[0])) + suffix)
     return Path(STEM_WITHOUT_NAME + suffix)
 
@@ -144,7 +148,7 @@ def read_texts(
 ) -> Corpus:
     """Reads texts with a progress bar; a missing file is an OSError that names it."""
     for path in paths:
-        if str(path) != STANDARD_INPUT and not path.is_fifo():
+        if not _is_pipe(path):
             with path.open("rb"):
                 pass
     with FractionProgress("reading") as progress:

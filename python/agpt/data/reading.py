@@ -1,13 +1,14 @@
 """A corpus of files, as fast as their form allows."""
 
 import array
+import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from agpt._engine import Corpus, FormatError
+from agpt._engine import ArgumentError, Corpus, FormatError
 from agpt.data.decompression import STANDARD_INPUT, display_name
 from agpt.data.texts import DEFAULT_TEXT_FIELD, TextFiles, is_plain
 from agpt.data.tokenizer import TOKENIZER_SUFFIX, TextTokenizer
@@ -32,6 +33,8 @@ def read_corpus(
     `tokenizer` is "char", "byte", the path of a tokenizer's JSON, or that tokenizer itself.
     """
     names = tuple(os.fspath(path) for path in paths)
+    if not names:
+        raise ArgumentError("the list of files is empty: there is nothing to build on")
     if not isinstance(tokenizer, TextTokenizer):
         tokenizer = os.fspath(tokenizer)
         if tokenizer.endswith(TOKENIZER_SUFFIX):
@@ -39,9 +42,8 @@ def read_corpus(
     count = None if progress is None else _ByteCounter(names, progress).add
     files = TextFiles(names, text_field, any_bytes=tokenizer == BYTES, count=count)
     if isinstance(tokenizer, TextTokenizer):
-        if documents:
-            return tokenizer.documents_corpus(files.documents())
-        return tokenizer.running_corpus(files.running_text())
+        encode = tokenizer.documents_corpus if documents else tokenizer.running_corpus
+        return encode(_texts(files, documents))
     if len(names) == 1 and is_plain(names[0]) and not Path(names[0]).is_fifo():
         return Corpus.from_plain_file(names[0], tokenizer, documents)
     return _corpus_of_bytes(files, tokenizer, documents)
@@ -49,19 +51,20 @@ def read_corpus(
 
 def _corpus_of_bytes(files: TextFiles, tokenizer: str, documents: bool) -> Corpus:
     """The corpus of characters or bytes; the text is in memory once, as UTF-8."""
-    data = bytearray()
-    ends: array.array[int] | None = None
-    if documents:
-        ends = array.array("q")
-        for document in files.documents():
-            data += document.encode("utf-8", files.errors)
-            ends.append(len(data))
-    else:
-        for piece in files.running_text():
-            data += piece.encode("utf-8", files.errors)
-    if not data:
+    data, ends = bytearray(), array.array("q")  # where each text ends
+    for text in _texts(files, documents):
+        data += text.encode("utf-8", files.errors)
+        ends.append(len(data))
+    return Corpus.from_bytes(data, tokenizer, np.frombuffer(ends, "q") if documents else None)
+
+
+def _texts(files: TextFiles, documents: bool) -> Iterator[str]:
+    """The documents of files, or the pieces of their running text; none of them is empty."""
+    texts = filter(None, files.documents() if documents else files.running_text())
+    first = next(texts, None)
+    if first is None:
         raise FormatError(f"there is no text in {' and '.join(map(display_name, files.paths))}")
-    return Corpus.from_bytes(data, tokenizer, None if ends is None else np.frombuffer(ends, "q"))
+    return itertools.chain([first], texts)
 
 
 class _ByteCounter:
