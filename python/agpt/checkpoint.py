@@ -99,7 +99,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     document, tensors = _read_file(path)
     try:
         return _checkpoint_from(path, document, tensors)
-    except (ArgumentError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (ArgumentError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         reason = f"the entry {error} is missing" if isinstance(error, KeyError) else str(error)
         raise FormatError(f"checkpoint {path} is damaged: {reason}") from error
 
@@ -122,7 +122,7 @@ def _read_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Tensors]:
                     f"{FORMAT_VERSION}: use the version of agpt that wrote it"
                 )
             return document, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (safetensors.SafetensorError, json.JSONDecodeError) as error:
+    except (safetensors.SafetensorError, ValueError, RecursionError) as error:
         raise FormatError(
             f"{path} is truncated or no checkpoint of agpt: name a file that agpt-train wrote"
         ) from error

@@ -1,7 +1,9 @@
 // The bytes of an index as a string that tests may change, with checksums that can be made right again.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
+#include <span>
 #include <string>
 
 #include "cpp/trie/trie_index.h"
@@ -14,7 +16,7 @@ inline std::string bytes_of(const TrieIndex& index) {
 
 inline TrieIndex read_index(const std::string& bytes) {
   ByteImage image = ByteImage::allocate(bytes.size(), "the test");
-  std::memcpy(image.writable().data(), bytes.data(), bytes.size());
+  std::ranges::copy(std::as_bytes(std::span(bytes)), image.writable().begin());
   return TrieIndex::read(std::move(image), "the index");
 }
 

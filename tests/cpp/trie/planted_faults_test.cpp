@@ -56,7 +56,7 @@ class Planter {
       CHECK(kFree.contains(where));
       CHECK(verify_by_rebuilding(read_index(bytes), 1).empty());
     } else if (verdict == Verdict::named && !kNotRebuilt.contains(where) &&
-               n_named_++ % 16 == 0) {  // the other verdict takes a build: now and then
+               n_named_++ % 64 == 0) {  // the other verdict takes a build: now and then
       INFO(sample_.name << ": " << where);
       CHECK(is_wrong_by_rebuilding(bytes));
     }
@@ -118,7 +118,7 @@ TEST_CASE("a change of any byte of any column, or between columns, is found") {
       std::fill_n(place.begin() + static_cast<std::ptrdiff_t>(header.column_offset[c]), header.column_bytes[c],
                   column_name(static_cast<Column>(c)));
     for (size_t at = sizeof(IndexHeader); at < planter.good().size(); ++at)
-      for (const int change : {1, 128, 255}) {
+      for (const int change : {1, 128}) {
         std::string changed = planter.good();
         changed[at] = static_cast<char>(changed[at] ^ change);
         planter.plant(place[at], changed);
@@ -131,7 +131,7 @@ TEST_CASE("two neighbours that change places in any column are found") {
     Planter planter(sample);
     const IndexHeader& header = sample.index.header();
     for (size_t c = 0; c < kColumns; ++c)
-      for (const size_t width : {1u, 2u, 4u, 8u, 24u})
+      for (const size_t width : {1u, 4u, 24u})
         for (size_t i = 0; i + 2 * width <= header.column_bytes[c]; i += width) {
           std::string changed = planter.good();
           char* const first = changed.data() + header.column_offset[c] + i;
