@@ -15,6 +15,10 @@ build preset="dev":
 test preset="dev" *arguments: (build preset)
     ctest --preset {{preset}} {{arguments}}
 
+# Feed spoiled inputs to every reader, under the sanitizers.
+fuzz seconds="60": (build "asan")
+    build/asan/tests/fuzz/agpt_fuzz --seconds {{seconds}}
+
 # Run the Python tests on the installed package.
 pytest *arguments:
     pytest {{arguments}}

@@ -117,12 +117,11 @@ TEST_CASE("a change of any byte of any column, or between columns, is found") {
     for (size_t c = 0; c < kColumns; ++c)
       std::fill_n(place.begin() + static_cast<std::ptrdiff_t>(header.column_offset[c]), header.column_bytes[c],
                   column_name(static_cast<Column>(c)));
-    for (size_t at = sizeof(IndexHeader); at < planter.good().size(); ++at)
-      for (const int change : {1, 128}) {
-        std::string changed = planter.good();
-        changed[at] = static_cast<char>(changed[at] ^ change);
-        planter.plant(place[at], changed);
-      }
+    for (size_t at = sizeof(IndexHeader); at < planter.good().size(); ++at) {
+      std::string changed = planter.good();
+      changed[at] = static_cast<char>(changed[at] ^ (at % 2 == 0 ? 1 : 128));
+      planter.plant(place[at], changed);
+    }
   }
 }
 
