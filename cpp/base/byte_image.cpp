@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <new>
 
@@ -53,6 +54,13 @@ ByteImage ByteImage::allocate(size_t size, const std::string& purpose) {
   image.data_ = static_cast<std::byte*>(data);
   image.size_ = size;
   return image;
+}
+
+void ByteImage::discard(std::span<const std::byte> part) const {
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = (reinterpret_cast<uintptr_t>(part.data()) + page - 1) / page * page;
+  const auto end = reinterpret_cast<uintptr_t>(part.data() + part.size()) / page * page;
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);  // advice: it cannot fail
 }
 
 ByteImage::~ByteImage() {

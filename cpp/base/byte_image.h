@@ -31,6 +31,9 @@ class ByteImage {
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   /// Only for an allocated image: the pages of a mapped file are read-only.
   std::span<std::byte> writable() { return {data_, size_}; }
+  /// Gives the memory of `part` of the bytes back to the system, as far as whole pages go. Those of an allocated image
+  /// are 0 from then on, and still count towards the cap; those of a mapped file are read again when needed.
+  void discard(std::span<const std::byte> part) const;
 
  private:
   std::byte* data_ = nullptr;

@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 
@@ -12,9 +14,13 @@
 
 namespace agpt {
 
-FileWriter::FileWriter(const std::string& path, Flush flush)
-    : path_(path), temporary_path_(path + ".tmp"), flush_(flush) {
-  descriptor_ = ::open(temporary_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+FileWriter::FileWriter(const std::string& path, const std::string& temporary_path, Flush flush)
+    : path_(path), flush_(flush) {
+  static std::atomic<uint64_t> n_writers{0};
+  do {  // a killed process may have left the name of one with the same number
+    temporary_path_ = temporary_path + ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(n_writers++);
+    descriptor_ = ::open(temporary_path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  } while (descriptor_ < 0 && errno == EEXIST);
   if (descriptor_ < 0) fail();
 }
 

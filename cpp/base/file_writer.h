@@ -13,8 +13,11 @@ class FileWriter {
   /// Who waits until the bytes are on disk: commit(), or a caller that writes many files and waits once.
   enum class Flush { on_commit, left_to_caller };
 
-  /// Creates `path`.tmp. Throws FormatError if that fails; so do the other functions.
-  explicit FileWriter(const std::string& path, Flush flush = Flush::on_commit);
+  /// Creates a file beside `path` whose name no other writer uses: `path`.tmp-PROCESS-NUMBER. Throws FormatError if that
+  /// fails; so do the other functions.
+  explicit FileWriter(const std::string& path, Flush flush = Flush::on_commit) : FileWriter(path, path, flush) {}
+  /// The same with a temporary name that begins with `temporary_path`, in the same file system.
+  FileWriter(const std::string& path, const std::string& temporary_path, Flush flush = Flush::on_commit);
   /// Removes the temporary file unless commit() succeeded.
   ~FileWriter();
   FileWriter(const FileWriter&) = delete;

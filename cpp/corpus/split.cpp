@@ -13,9 +13,16 @@ struct Range {
   Index begin, end;
 };
 
-TokenArray copy_ranges(TokenView tokens, const std::vector<Range>& ranges, bool reverse) {
+bool are_one_stretch(const std::vector<Range>& ranges) {
+  for (size_t i = 1; i < ranges.size(); ++i)
+    if (ranges[i].begin != ranges[i - 1].end) return false;
+  return !ranges.empty();
+}
+
+TokenArray part_of(TokenView tokens, const std::vector<Range>& ranges, bool reverse) {
   Index size = 0;
   for (const Range& range : ranges) size += range.end - range.begin;
+  if (!reverse && are_one_stretch(ranges)) return TokenArray::referring_to(tokens.subview(ranges[0].begin, size));
   TokenArray copy(size, tokens.token_bytes());
   Index n = 0;
   for (const Range& range : ranges)
@@ -57,7 +64,7 @@ CorpusSplit split_corpus(const Corpus& corpus, double fraction, uint64_t seed, b
     training.push_back({0, cut});
     held_out.push_back({cut, tokens.size()});
   }
-  CorpusSplit split{copy_ranges(tokens, training, reverse), copy_ranges(tokens, held_out, reverse)};
+  CorpusSplit split{part_of(tokens, training, reverse), part_of(tokens, held_out, reverse)};
   AGPT_REQUIRE(split.training.size() >= 2, "the corpus is too short: " + std::to_string(split.training.size()) +
                                                " tokens are left to build on, but an index needs at least 2");
   return split;

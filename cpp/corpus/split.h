@@ -5,6 +5,8 @@
 
 namespace agpt {
 
+/// A part that is one stretch of the corpus, not reversed, refers to it: the corpus must outlive the split. Others are
+/// copies.
 struct CorpusSplit {
   TokenArray training, held_out;
 };

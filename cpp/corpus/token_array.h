@@ -1,4 +1,4 @@
-// Tokens in memory of one's own, as narrow as the vocabulary allows.
+// Tokens as narrow as the vocabulary allows, in memory of one's own, or with someone else.
 #pragma once
 
 #include "cpp/base/byte_image.h"
@@ -15,8 +15,18 @@ class TokenArray {
         size_(size),
         token_bytes_(token_bytes) {}
 
-  TokenView view() const { return {image_.bytes().data(), size_, token_bytes_}; }
+  /// The tokens of someone else, who must outlive this; they cannot be set.
+  static TokenArray referring_to(TokenView tokens) {
+    TokenArray array;
+    array.elsewhere_ = tokens.data();
+    array.size_ = tokens.size();
+    array.token_bytes_ = tokens.token_bytes();
+    return array;
+  }
+
+  TokenView view() const { return {elsewhere_ ? elsewhere_ : image_.bytes().data(), size_, token_bytes_}; }
   Index size() const { return size_; }
+  bool is_elsewhere() const { return elsewhere_ != nullptr; }
 
   void set(Index i, Token token) {
     void* const data = image_.writable().data();
@@ -43,6 +53,7 @@ class TokenArray {
 
  private:
   ByteImage image_;
+  const void* elsewhere_ = nullptr;
   Index size_ = 0;
   int token_bytes_ = 1;
 };

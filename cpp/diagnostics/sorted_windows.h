@@ -2,11 +2,11 @@
 // by scanning, without a trie and without a hash.
 #pragma once
 
-#include <memory>
 #include <vector>
 
+#include "cpp/base/byte_image.h"
 #include "cpp/base/memory.h"
-#include "cpp/trie/suffix_chunks.h"
+#include "cpp/corpus/token_view.h"
 
 namespace agpt {
 
@@ -24,7 +24,7 @@ class SortedWindows {
 
  private:
   MemoryReservation reserved_;
-  std::unique_ptr<SuffixChunks> chunks_;  // owns what starts_ points to
+  ByteImage suffixes_;  // owns what starts_ points to
   const uint32_t* starts_ = nullptr;
   std::vector<uint8_t> shared_;
 };

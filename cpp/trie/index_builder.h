@@ -3,7 +3,7 @@
 #pragma once
 
 #include <functional>
-#include <vector>
+#include <string>
 
 #include "cpp/corpus/corpus.h"
 #include "cpp/corpus/split.h"
@@ -11,12 +11,21 @@
 
 namespace agpt {
 
-/// Called now and then from the calling thread, with the part of the work that is done, 0 .. 1. What it throws ends the
-/// build.
-using BuildProgress = std::function<void(double fraction)>;
+/// Called now and then from the calling thread, with the part of the work that is done, 0 .. 1, and what is going on:
+/// "packing", "sorting" or "writing". What it throws ends the build.
+using BuildProgress = std::function<void(double fraction, const std::string& stage)>;
 
-/// The index is the same, byte for byte, for any number of threads. n_threads = 0: as many as the machine has. Throws
-/// ArgumentError for options out of range or a corpus that is too short or too long, and MemoryCapError.
+/// What a build may use. The index does not depend on it.
+struct BuildResources {
+  int n_threads = 0;  ///< 0: as many as the machine has
+  size_t memory = 0;  ///< bytes of the build's arrays, the corpus included, at most; 0: no cap
+  BuildProgress progress = nullptr;
+  std::function<void(const std::string&)> remark = nullptr;  ///< takes a sentence that the user should know
+};
+
+/// Builds in memory. The index is the same, byte for byte, for any number of threads. n_threads = 0: as many as the
+/// machine has. Throws ArgumentError for options out of range or a corpus that is too short or too long, and
+/// MemoryCapError.
 TrieIndex build_trie_index(const Corpus& corpus, const IndexOptions& options, int n_threads = 0,
                            const BuildProgress& progress = nullptr);
 
@@ -24,8 +33,11 @@ TrieIndex build_trie_index(const Corpus& corpus, const IndexOptions& options, in
 TrieIndex build_trie_index(const CorpusSplit& split, const Vocabulary& vocabulary, const IndexOptions& options,
                            int n_threads = 0, const BuildProgress& progress = nullptr);
 
-/// The starts that a rule chooses among `tokens`, ascending. Throws ArgumentError if the rule does not suit the corpus:
-/// documents need a `boundary`, stride and max a running text.
-std::vector<uint32_t> choose_starts(TokenView tokens, std::optional<Token> boundary, const Starts& starts);
+/// Builds the same bytes straight into a file, which shows its name only when whole. If resources.memory is too little
+/// for all parts, finished ones wait in the folder `path`.build, which a later call for the same index goes on with and
+/// removes at the end. Throws as above; MemoryCapError names the least memory that will do; FormatError if a file cannot
+/// be written.
+void build_trie_index_file(const std::string& path, const Corpus& corpus, const IndexOptions& options,
+                           const BuildResources& resources);
 
 }  // namespace agpt

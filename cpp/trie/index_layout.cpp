@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <limits>
+#include <vector>
 
 #include "cpp/base/checksum.h"
 #include "cpp/base/error.h"
@@ -17,36 +18,6 @@ constexpr const char* kBuildAgain = ": build it again with agpt-build";
 
 bool has_magic(std::span<const std::byte> image, const char (&magic)[8]) {
   return image.size() >= sizeof magic && std::memcmp(image.data(), magic, sizeof magic) == 0;
-}
-
-// Elements of one column, in bytes each.
-size_t element_bytes(Column column, size_t token_bytes) {
-  switch (column) {
-    case Column::tokens:
-    case Column::held_out:
-    case Column::label:
-    case Column::entry_token:
-    case Column::childless_token:
-      return token_bytes;
-    case Column::characters:
-    case Column::parent_depth:
-    case Column::size:
-    case Column::mass:
-    case Column::entry_count:
-    case Column::short_leaf_depth:
-    case Column::childless_count:
-    case Column::ended_depth:
-      return 1;
-    case Column::position_counts:
-    case Column::shared_counts:
-    case Column::node_counts:
-    case Column::mass_counts:
-      return sizeof(uint64_t);
-    case Column::blocks:
-      return sizeof(IndexBlock);
-    default:
-      return sizeof(uint32_t);
-  }
 }
 
 uint64_t n_elements(const IndexHeader& header, Column column) {
@@ -150,12 +121,48 @@ const char* column_name(Column column) {
   return kNames[static_cast<size_t>(column)];
 }
 
+size_t element_bytes(Column column, size_t token_bytes) {
+  switch (column) {
+    case Column::tokens:
+    case Column::held_out:
+    case Column::label:
+    case Column::entry_token:
+    case Column::childless_token:
+      return token_bytes;
+    case Column::characters:
+    case Column::parent_depth:
+    case Column::size:
+    case Column::mass:
+    case Column::entry_count:
+    case Column::short_leaf_depth:
+    case Column::childless_count:
+    case Column::ended_depth:
+      return 1;
+    case Column::position_counts:
+    case Column::shared_counts:
+    case Column::node_counts:
+    case Column::mass_counts:
+      return sizeof(uint64_t);
+    case Column::blocks:
+      return sizeof(IndexBlock);
+    default:
+      return sizeof(uint32_t);
+  }
+}
+
 uint32_t OverflowView::large(Index i) const {
   const auto found = std::lower_bound(at.begin(), at.end(), i);
   return value[static_cast<size_t>(found - at.begin())];
 }
 
-uint64_t content_checksum(std::span<const std::byte> image) { return checksum(image.subspan(sizeof(IndexHeader))); }
+uint64_t content_checksum(std::span<const std::byte> image) {
+  std::vector<uint64_t> blocks;
+  for (size_t begin = sizeof(IndexHeader); begin < image.size(); begin += kChecksumBlock)
+    blocks.push_back(checksum(image.subspan(begin, std::min(kChecksumBlock, image.size() - begin))));
+  return content_checksum_of_blocks(blocks);
+}
+
+uint64_t content_checksum_of_blocks(std::span<const uint64_t> checksums) { return checksum(std::as_bytes(checksums)); }
 
 uint64_t header_checksum(const IndexHeader& header) {
   return checksum(std::as_bytes(std::span(&header, 1)).first(offsetof(IndexHeader, header_checksum)));
@@ -197,10 +204,10 @@ IndexColumns index_columns(const IndexHeader& header, std::span<const std::byte>
   const auto array = [&]<class T>(std::span<const T>& view, Column column) {
     view = {reinterpret_cast<const T*>(bytes(column).data()), bytes(column).size() / sizeof(T)};
   };
-  const auto with_overflow = [&](OverflowView& view, Column column) {  // its list follows
+  const auto with_overflow = [&](OverflowView& view, Column column) {
     array(view.small, column);
-    array(view.at, static_cast<Column>(static_cast<uint32_t>(column) + 1));
-    array(view.value, static_cast<Column>(static_cast<uint32_t>(column) + 2));
+    array(view.at, overflow_at(column));
+    array(view.value, overflow_values(column));
   };
   IndexColumns columns;
   columns.tokens = tokens(Column::tokens);

@@ -63,6 +63,12 @@ inline constexpr size_t kColumns = static_cast<size_t>(Column::n_columns);
 /// As the list above has it.
 const char* column_name(Column column);
 
+/// Bytes of an element of a column.
+size_t element_bytes(Column column, size_t token_bytes);
+/// The columns that follow a column of bytes with an overflow.
+constexpr Column overflow_at(Column column) { return static_cast<Column>(static_cast<uint32_t>(column) + 1); }
+constexpr Column overflow_values(Column column) { return static_cast<Column>(static_cast<uint32_t>(column) + 2); }
+
 /// Random access into the nodes: 64 of them.
 struct IndexBlock {
   uint64_t leaf_bits;   // bit i: node 64 * block + i is a leaf
@@ -77,7 +83,7 @@ struct IndexHeader {
   uint32_t version;
   uint32_t header_bytes;
   uint64_t file_bytes;
-  uint64_t content_checksum;  // of all bytes behind the header
+  uint64_t content_checksum;  // of all bytes behind the header, by blocks
   uint32_t token_bytes;
   uint32_t depth;
   uint32_t start_rule;
@@ -138,8 +144,11 @@ IndexHeader read_index_header(std::span<const std::byte> image, const std::strin
 /// The arrays of a header that read_index_header() returned.
 IndexColumns index_columns(const IndexHeader& header, std::span<const std::byte> image);
 
-/// Checksum of all bytes behind the header.
+/// Checksum of all bytes behind the header: of the checksums of each kChecksumBlock of them, so that they can be computed
+/// in any order.
 uint64_t content_checksum(std::span<const std::byte> image);
+uint64_t content_checksum_of_blocks(std::span<const uint64_t> checksums);
+inline constexpr size_t kChecksumBlock = size_t{1} << 20;  // bytes; the last block may be shorter
 uint64_t header_checksum(const IndexHeader& header);
 
 }  // namespace agpt

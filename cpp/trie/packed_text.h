@@ -7,8 +7,9 @@
 
 #include <cstdint>
 #include <cstring>
-#include <vector>
 
+#include "cpp/base/byte_image.h"
+#include "cpp/base/thread_pool.h"
 #include "cpp/base/types.h"
 #include "cpp/corpus/token_view.h"
 
@@ -16,10 +17,10 @@ namespace agpt {
 
 class PackedText {
  public:
-  /// `depth`: how many tokens beyond the end a window may reach.
-  PackedText(TokenView tokens, int depth);
+  /// `depth`: how many tokens beyond the end a window may reach. Counts towards the memory cap.
+  PackedText(TokenView tokens, int depth, ThreadPool& pool);
 
-  /// Bytes that a packed text takes, to be reserved beforehand.
+  /// Bytes that a packed text takes.
   static size_t bytes_needed(TokenView tokens, int depth);
 
   /// Bits of a token, 1 .. 32.
@@ -28,7 +29,7 @@ class PackedText {
   /// 64 bits that begin `bit` bits into the suffix at `position`.
   uint64_t window(uint64_t position, uint64_t bit) const {
     const uint64_t at = position * token_bits_ + bit;
-    const uint8_t* const byte = bytes_.data() + (at >> 3);
+    const uint8_t* const byte = bytes_ + (at >> 3);
     uint64_t word;
     std::memcpy(&word, byte, sizeof word);
     const unsigned shift = at & 7;
@@ -37,7 +38,8 @@ class PackedText {
 
  private:
   uint32_t token_bits_;
-  std::vector<uint8_t> bytes_;
+  ByteImage image_;
+  const uint8_t* bytes_;
 };
 
 }  // namespace agpt

@@ -23,6 +23,10 @@ class PathLimits {
     }
   }
 
+  static size_t bytes_needed(TokenView tokens, std::optional<Token> boundary) {
+    return boundary ? static_cast<size_t>(tokens.size()) : 0;
+  }
+
   bool has_documents() const { return !to_boundary_.empty(); }
   Index n_tokens() const { return n_tokens_; }
   /// Rows on the path from `start`: tokens that are followed by something. With documents no more than 255 are counted.

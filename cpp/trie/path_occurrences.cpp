@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "cpp/trie/index_builder.h"
+#include "cpp/trie/start_set.h"
 
 namespace agpt {
 namespace {

@@ -3,17 +3,46 @@
 namespace agpt {
 
 template <class Id>
-TriePart<Id> TriePartBuilder<Id>::build(uint32_t* suffixes, const uint8_t* common, uint32_t n) {
-  TriePart<Id> part(options_.depth);
-  part.parent_depth.reserve(2 * size_t{n});  // address space alone: pages come when they are touched
-  part.label.reserve(2 * size_t{n});
-  part.size.small.reserve(n);
-  part.mass.small.reserve(n);
+void TriePart<Id>::clear() {
+  parent_depth.clear();
+  label.clear();
+  leaf_start = {};
+  for (OverflowColumn* column : {&size, &mass, &entry_count, &childless_count}) column->clear();
+  for (auto* column : {&heavy_leaf, &heavy_begin, &short_leaf_node, &childless_node, &ended_node}) column->clear();
+  entry_token.clear();
+  childless_token.clear();
+  short_leaf_depth.clear();
+  ended_depth.clear();
+  n_entries = 0;
+  totals.clear();
+  open_mass = open_start = 0;
+  open_childless.clear();
+}
+
+template <class Id>
+void TriePartBuilder<Id>::begin(uint32_t* suffixes, uint32_t n, TriePart<Id>& part) {
+  part.clear();
+  part.n_suffixes = n;
   part_ = &part;
   suffixes_ = suffixes;
+  n_suffixes_ = n;
   leaf_at_ = n;
   open_.assign(1, OpenNode{0, 0, 0, 0});
   childless_.clear();
+  ended_.clear();
+}
+
+template <class Id>
+void TriePartBuilder<Id>::end() {
+  part_->leaf_start = {suffixes_ + leaf_at_, n_leaves()};
+  part_ = nullptr;
+}
+
+template <class Id>
+void TriePartBuilder<Id>::build(uint32_t* suffixes, const uint8_t* common, uint32_t n, TriePart<Id>& part) {
+  begin(suffixes, n, part);
+  const bool shares_a_token = common[0] == 1;
+  if (shares_a_token) open_.push_back({1, 0, 0, 0});
   for (uint32_t item = n; item > 0;) {
     item = read_leaf(common, item - 1);
     if (left_ > open_.back().depth) open_.push_back({left_, part.n_nodes(), 0, 0});
@@ -25,10 +54,23 @@ TriePart<Id> TriePartBuilder<Id>::build(uint32_t* suffixes, const uint8_t* commo
       if (close(node, leaf_.start)) make_leaf(leaf_.start);
     }
   }
-  part.leaf_start = suffixes + leaf_at_;
-  part.n_leaves = n - leaf_at_;
-  part_ = nullptr;
-  return part;
+  if (shares_a_token) {
+    part.open_mass = open_.back().mass;
+    part.open_start = leaf_.start;
+    part.open_childless.assign(childless_.end() - open_.back().n_childless, childless_.end());
+  }
+  end();
+}
+
+template <class Id>
+void TriePartBuilder<Id>::build_token(uint32_t& leaf_start, uint32_t mass,
+                                      const std::vector<ChildlessTarget<Id>>& childless, uint32_t n_nodes,
+                                      TriePart<Id>& part) {
+  begin(&leaf_start, 1, part);
+  childless_ = childless;
+  // Its descendants have the numbers before 0, modulo 2^32.
+  if (close({1, -n_nodes, mass, static_cast<uint32_t>(childless.size())}, leaf_start)) make_leaf(leaf_start);
+  end();
 }
 
 // Reads the run of suffixes that agree in `depth` tokens and ends at `item`, split into targets where they differ in
@@ -78,12 +120,12 @@ bool TriePartBuilder<Id>::add_leaf() {
     part_->short_leaf_depth.push_back(static_cast<uint8_t>(leaf_.depth));
   }
   if (leaf_.mass > 1) {
-    part_->heavy_leaf.push_back(part_->n_leaves);
-    part_->heavy_entries.push_back(static_cast<uint32_t>(targets_.size()));
+    part_->heavy_leaf.push_back(n_leaves());
     for (const Target& target : targets_) {
       part_->entry_token.push_back(target.token);
       part_->entry_count.push(target.count);
     }
+    part_->heavy_begin.push_back(static_cast<uint32_t>(part_->entry_token.size()));
   }
   part_->n_entries += std::max<size_t>(1, targets_.size());
   emit(leaf_);
@@ -181,9 +223,11 @@ void TriePartBuilder<Id>::drop(const Edge& edge) {
 template <class Id>
 void TriePartBuilder<Id>::make_leaf(uint32_t start) {
   suffixes_[--leaf_at_] = start;
-  ++part_->n_leaves;
 }
 
+template struct TriePart<uint8_t>;
+template struct TriePart<uint16_t>;
+template struct TriePart<uint32_t>;
 template class TriePartBuilder<uint8_t>;
 template class TriePartBuilder<uint16_t>;
 template class TriePartBuilder<uint32_t>;

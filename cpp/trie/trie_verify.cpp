@@ -7,6 +7,7 @@
 #include "cpp/corpus/token_hash.h"
 #include "cpp/trie/index_builder.h"
 #include "cpp/trie/index_structure.h"
+#include "cpp/trie/start_set.h"
 #include "cpp/trie/trie_recount.h"
 
 namespace agpt {
@@ -119,18 +120,12 @@ class Verifier {
   size_t n_violations_ = 0;
 };
 
-TokenArray copy_of(TokenView tokens) {
-  TokenArray copy(tokens.size(), tokens.token_bytes());
-  for (Index i = 0; i < tokens.size(); ++i) copy.set(i, tokens[i]);
-  return copy;
-}
-
 }  // namespace
 
 std::vector<std::string> verify_trie_index(const TrieIndex& index) { return Verifier(index).run(); }
 
 std::vector<std::string> verify_by_rebuilding(const TrieIndex& index, int n_threads) {
-  const CorpusSplit split{copy_of(index.tokens()), copy_of(index.held_out())};
+  const CorpusSplit split{TokenArray::referring_to(index.tokens()), TokenArray::referring_to(index.held_out())};
   const TrieIndex again = build_trie_index(split, index.vocabulary(), index.options(), n_threads);
   std::vector<std::string> differences;
   const auto compare = [&](const std::string& what, std::span<const std::byte> ours,

@@ -1,5 +1,7 @@
 #include "cpp/trie/window_sorter.h"
 
+#include <functional>
+
 namespace agpt {
 
 WindowSorter::WindowSorter(const PackedText& text, int depth)
@@ -19,6 +21,7 @@ void WindowSorter::sort(uint32_t* positions, uint8_t* common, uint32_t n, uint32
     }
     if (n == 2) return sort_two(positions, common, bit);
     if (n <= kSmall) return sort_small(positions, common, n, bit);
+    if (n >= kPeriodic && sort_periodic(positions, common, n, bit)) return;
     if (n <= kMedium ? sort_medium(positions, common, n, bit) : sort_large(positions, common, n, bit)) return;
   }
 }
@@ -175,6 +178,68 @@ bool WindowSorter::sort_large(uint32_t* positions, uint8_t* common, uint32_t n, 
     sort(positions + from, common + from, size, bit + lead + kDigitBits);
   }
   return true;
+}
+
+// The distance that most neighbours have; 0 if there is none, as far as a sample shows.
+uint32_t WindowSorter::usual_distance(const uint32_t* positions, uint32_t n) {
+  constexpr uint32_t kSample = 64;
+  uint32_t least = ~0u, n_least = 0;
+  for (uint32_t i = 0; i < kSample; ++i) {
+    const uint32_t at = i * (n / kSample), distance = positions[at + 1] - positions[at];
+    if (distance < least) n_least = 0;
+    least = std::min(least, distance);
+    n_least += distance == least;
+  }
+  return n_least > kSample / 2 ? least : 0;
+}
+
+// All members of the group agree in `known` tokens. A member that is followed by k others, each a distance p <= known
+// behind the one before, has period p for k p + known tokens. All that reach depth + 1 so are equal there: they begin
+// with the same p tokens. One of them is sorted with the rest of the group and then stands for all.
+bool WindowSorter::sort_periodic(uint32_t* positions, uint8_t* common, uint32_t n, uint32_t bit) {
+  const uint32_t known = bit / text_.token_bits(), distance = usual_distance(positions, n);
+  if (distance == 0 || distance > known || known >= full_) return false;
+  const uint32_t enough = (full_ - known + distance - 1) / distance;  // the k that reaches depth + 1
+  uint32_t n_periodic = 0;
+  const auto classify = [&](auto body) {  // from last to first
+    uint32_t n_following = 0;
+    for (uint32_t i = n; i-- > 0;) {
+      n_following = i + 1 < n && positions[i + 1] - positions[i] == distance ? n_following + 1 : 0;
+      body(positions[i], n_following >= enough);
+    }
+  };
+  classify([&](uint32_t, bool is_periodic) { n_periodic += is_periodic; });
+  if (n_periodic < n / 2) return false;
+  std::vector<uint32_t> others;  // last first
+  others.reserve(n - n_periodic + 1);
+  uint32_t* tie = positions + n;  // periodic ones gather at the end: what they overwrite has been read
+  classify([&](uint32_t position, bool is_periodic) {
+    if (is_periodic)
+      *--tie = position;
+    else
+      others.push_back(position);
+  });
+  const uint32_t least_tie = *tie;
+  others.insert(std::lower_bound(others.begin(), others.end(), least_tie, std::greater<>()), least_tie);
+  const auto n_sorted = static_cast<uint32_t>(others.size());
+  std::reverse_copy(others.begin(), others.end(), positions);  // over the least tie too
+  sort(positions, common, n_sorted, bit);
+  insert_ties(positions, common, n_sorted, n, least_tie);
+  return true;
+}
+
+// positions[0 .. n_sorted) are sorted, least_tie among them; the others equal it up to the cap.
+void WindowSorter::insert_ties(uint32_t* positions, uint8_t* common, uint32_t n_sorted, uint32_t n,
+                               uint32_t least_tie) const {
+  const uint32_t n_inserted = n - n_sorted;
+  auto begin = static_cast<uint32_t>(std::find(positions, positions + n_sorted, least_tie) - positions);
+  uint32_t end = begin + 1;
+  while (begin > 0 && common[begin] == full_) --begin;
+  while (end < n_sorted && common[end] == full_) ++end;
+  std::rotate(positions + end, positions + n_sorted, positions + n);
+  std::move_backward(common + end, common + n_sorted, common + n);
+  std::fill_n(common + end, n_inserted, full_);
+  if (end - begin > 1) std::sort(positions + begin, positions + end + n_inserted);  // in text order
 }
 
 }  // namespace agpt

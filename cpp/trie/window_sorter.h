@@ -1,14 +1,15 @@
 // Sorts suffixes by their first depth + 1 tokens, ties in text order, and finds how many tokens neighbours have in
 // common on the way: that is the number of leading zeros of the exclusive or of two windows.
 //
-//   large groups    counting passes over 12 bits, without an array of keys: 6 bytes of scratch per suffix
+//   large groups    counting passes over 12 bits, without an array of keys: 8 bytes of scratch per suffix at most
 //   medium groups   load the windows once, radix sort (window, position) inside the cache
 //   small groups    count for each window how many come before it: quadratic, but without a branch to mispredict
 //   ties            the same again 64 bits further, at once, while their text is still in the cache
 //
 // Every step is stable and positions begin ascending, so suffixes that agree in depth + 1 tokens stay in text order. A
 // group whose windows are all equal costs one read per suffix to move on by 64 bits: (depth + 1) * bits / 64 reads are
-// the worst case.
+// the worst case. It does not arise from periodic text ("aaaa...", "abab..."), where large groups are long runs of
+// suffixes one period apart: how far those agree follows from their positions alone.
 #pragma once
 
 #include <algorithm>
@@ -34,10 +35,11 @@ class WindowSorter {
   }
 
   /// Scratch memory in bytes for groups of at most `n` suffixes.
-  static size_t scratch_bytes(size_t n) { return kMedium * (2 * sizeof(uint64_t) + sizeof(uint32_t)) + n * 6; }
+  static size_t scratch_bytes(size_t n) { return kMedium * (2 * sizeof(uint64_t) + sizeof(uint32_t)) + n * 8; }
 
  private:
   static constexpr uint32_t kSmall = 64;
+  static constexpr uint32_t kPeriodic = 1024;    // from here on it pays to look for a period
   static constexpr uint32_t kMedium = 1u << 16;  // twice 12 bytes each is 1.5 MiB, about a second-level cache
   static constexpr uint8_t kTie = 255;           // in `common`: not told apart yet
   static constexpr uint32_t kDigitBits = 12;
@@ -62,6 +64,10 @@ class WindowSorter {
   // These return false, with nothing done, if all windows are equal.
   bool sort_medium(uint32_t* positions, uint8_t* common, uint32_t n, uint32_t bit);
   bool sort_large(uint32_t* positions, uint8_t* common, uint32_t n, uint32_t bit);
+  // Returns false, with nothing done, if most of the group is not periodic up to the cap.
+  bool sort_periodic(uint32_t* positions, uint8_t* common, uint32_t n, uint32_t bit);
+  static uint32_t usual_distance(const uint32_t* positions, uint32_t n);
+  void insert_ties(uint32_t* positions, uint8_t* common, uint32_t n_sorted, uint32_t n, uint32_t least_tie) const;
 
   static void rank_sort(Run in, uint32_t n, Run out);
   static void radix_sort(Run run, Run spare, uint32_t n, uint32_t lead, bool result_in_run);

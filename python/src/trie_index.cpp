@@ -9,6 +9,7 @@
 
 #include <cstdio>
 
+#include "cpp/trie/build_plan.h"
 #include "cpp/trie/index_builder.h"
 #include "cpp/trie/trie_verify.h"
 #include "python/src/arrays.h"
@@ -22,10 +23,11 @@ namespace {
 using agpt::Index;
 using agpt::TrieIndex;
 
-TrieIndex build(const agpt::Corpus& corpus, int depth, double val_fraction, uint64_t split_seed,
-                const std::optional<std::string>& starts, const std::string& corpus_end, bool reverse,
-                Index prune_min_mass, int prune_min_depth, int threads,
-                const std::optional<nb::typed<nb::callable, void(double)>>& progress) {
+using Progress = std::optional<nb::typed<nb::callable, void(double, std::string)>>;
+
+agpt::IndexOptions options_of(const agpt::Corpus& corpus, int depth, double val_fraction, uint64_t split_seed,
+                              const std::optional<std::string>& starts, const std::string& corpus_end, bool reverse,
+                              Index prune_min_mass, int prune_min_depth) {
   agpt::IndexOptions options;
   options.depth = depth;
   options.val_fraction = val_fraction;
@@ -35,13 +37,66 @@ TrieIndex build(const agpt::Corpus& corpus, int depth, double val_fraction, uint
   options.reverse = reverse;
   options.prune_min_mass = prune_min_mass;
   options.prune_min_depth = prune_min_depth;
-  const auto report = [&](double fraction) {  // on the thread that called build
+  return options;
+}
+
+// Called on the thread that called Python's function.
+agpt::BuildProgress report_to(const Progress& progress) {
+  return [&progress](double fraction, const std::string& stage) {
     nb::gil_scoped_acquire acquire;
     if (PyErr_CheckSignals() != 0) throw nb::python_error();
-    if (progress) (*progress)(fraction);
+    if (progress) (*progress)(fraction, stage);
   };
+}
+
+TrieIndex build(const agpt::Corpus& corpus, int depth, double val_fraction, uint64_t split_seed,
+                const std::optional<std::string>& starts, const std::string& corpus_end, bool reverse,
+                Index prune_min_mass, int prune_min_depth, int threads, const Progress& progress) {
+  const agpt::IndexOptions options =
+      options_of(corpus, depth, val_fraction, split_seed, starts, corpus_end, reverse, prune_min_mass, prune_min_depth);
   nb::gil_scoped_release release;
-  return agpt::build_trie_index(corpus, options, threads, report);
+  return agpt::build_trie_index(corpus, options, threads, report_to(progress));
+}
+
+TrieIndex build_to(const std::filesystem::path& path, const agpt::Corpus& corpus, int depth, double val_fraction,
+                   uint64_t split_seed, const std::optional<std::string>& starts, const std::string& corpus_end,
+                   bool reverse, Index prune_min_mass, int prune_min_depth, int threads, size_t memory,
+                   const Progress& progress, const std::optional<nb::typed<nb::callable, void(std::string)>>& remark) {
+  const agpt::IndexOptions options =
+      options_of(corpus, depth, val_fraction, split_seed, starts, corpus_end, reverse, prune_min_mass, prune_min_depth);
+  agpt::BuildResources resources{.n_threads = threads, .memory = memory, .progress = report_to(progress)};
+  if (remark) {
+    resources.remark = [&](const std::string& sentence) {
+      nb::gil_scoped_acquire acquire;
+      (*remark)(sentence);
+    };
+  }
+  nb::gil_scoped_release release;
+  agpt::build_trie_index_file(path.string(), corpus, options, resources);
+  return TrieIndex::open(path.string());
+}
+
+nb::dict plan(const agpt::Corpus& corpus, int depth, double val_fraction, uint64_t split_seed,
+              const std::optional<std::string>& starts, const std::string& corpus_end, bool reverse,
+              Index prune_min_mass, int prune_min_depth, int threads, size_t memory) {
+  const agpt::IndexOptions options =
+      options_of(corpus, depth, val_fraction, split_seed, starts, corpus_end, reverse, prune_min_mass, prune_min_depth);
+  agpt::BuildPlan expected;
+  {
+    nb::gil_scoped_release release;
+    expected = agpt::plan_trie_index(corpus, options, {.n_threads = threads, .memory = memory});
+  }
+  nb::dict result;
+  result["n_tokens"] = expected.n_tokens;
+  result["n_starts"] = expected.n_starts;
+  result["n_positions"] = expected.n_positions;
+  result["n_nodes"] = expected.n_nodes;
+  result["index_bytes"] = expected.index_bytes;
+  result["peak_memory_bytes"] = expected.peak_memory_bytes;
+  result["uses_folder"] = expected.uses_folder;
+  result["n_groups"] = expected.n_groups;
+  result["seconds"] = expected.seconds;
+  return result;
 }
 
 TrieIndex open(const std::filesystem::path& path) {
@@ -110,11 +165,29 @@ void bind_trie_index(nb::module_& m) {
       .def_static("build", &build, "corpus"_a, "depth"_a = 32, nb::kw_only(), "val_fraction"_a = 0.0,
                   "split_seed"_a = 0, "starts"_a.none() = nb::none(), "corpus_end"_a = "exact", "reverse"_a = false,
                   "prune_min_mass"_a = 1, "prune_min_depth"_a = 4, "threads"_a = 0, "progress"_a.none() = nb::none(),
-                  "Builds the index of a corpus. starts: 'every', 'stride=K', 'max=N', 'max=N+OFFSET' or 'documents'; "
-                  "by default "
-                  "documents for a corpus of documents, else every. threads=0: as many as the machine has. "
-                  "progress(fraction) is called "
-                  "now and then; what it raises ends the build.")
+                  "Builds the index of a corpus in memory. starts: 'every', 'stride=K', 'max=N', 'max=N+OFFSET' or "
+                  "'documents'; by default documents for a corpus of documents, else every. threads=0: as many as the "
+                  "machine has. progress(fraction, stage) is called now and then; what it raises ends the build.")
+      .def_static(
+          "build_to", &build_to, "path"_a, "corpus"_a, "depth"_a = 32, nb::kw_only(), "val_fraction"_a = 0.0,
+          "split_seed"_a = 0, "starts"_a.none() = nb::none(), "corpus_end"_a = "exact", "reverse"_a = false,
+          "prune_min_mass"_a = 1, "prune_min_depth"_a = 4, "threads"_a = 0, "memory"_a = 0,
+          "progress"_a.none() = nb::none(), "remark"_a.none() = nb::none(),
+          "Builds the same bytes straight into a file and opens it. memory: bytes that the arrays of the build "
+          "may take, the corpus included; 0: no cap. If that is too little for the whole, finished parts wait in "
+          "the folder PATH.build: a build that was stopped goes on from there. MemoryCapError names the least "
+          "that will do. remark(sentence) is told what the user should know.")
+      .def_static(
+          "plan", &plan, "corpus"_a, "depth"_a = 32, nb::kw_only(), "val_fraction"_a = 0.0, "split_seed"_a = 0,
+          "starts"_a.none() = nb::none(), "corpus_end"_a = "exact", "reverse"_a = false, "prune_min_mass"_a = 1,
+          "prune_min_depth"_a = 4, "threads"_a = 0, "memory"_a = 0,
+          nb::sig("def plan(corpus: Corpus, depth: int = 32, *, val_fraction: float = 0.0, split_seed: int = 0, "
+                  "starts: str | None = None, corpus_end: str = 'exact', reverse: bool = False, "
+                  "prune_min_mass: int = 1, prune_min_depth: int = 4, threads: int = 0, memory: int = 0) -> "
+                  "dict[str, typing.Any]"),
+          "What build_to would cost, from a sample, without building: n_tokens and n_starts (exact); n_positions, "
+          "n_nodes, index_bytes, seconds and peak_memory_bytes (expected), n_groups and "
+          "uses_folder.")
       .def_static("open", &open, "path"_a, "Maps an index file. FormatError for anything else.")
       .def("save", &save, "path"_a, "Writes the index file; the name only ever shows a whole file.")
       .def_prop_ro(

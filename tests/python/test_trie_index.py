@@ -275,11 +275,18 @@ def test_options_out_of_range_are_one_sentence_each() -> None:
 def test_progress_ends_at_1_and_its_exception_ends_the_build() -> None:
     corpus = Corpus.from_text("to be or not to be")
     seen: list[float] = []
-    TrieIndex.build(corpus, progress=seen.append)
+    stages: list[str] = []
+
+    def note(fraction: float, stage: str) -> None:
+        seen.append(fraction)
+        stages.append(stage)
+
+    TrieIndex.build(corpus, progress=note)
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
+    assert list(dict.fromkeys(stages)) == ["packing", "sorting", "writing"]
 
-    def stop(fraction: float) -> None:
+    def stop(fraction: float, stage: str) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -6,14 +6,16 @@ from typing import Any
 
 import click
 
+from agpt.cli.byte_size import ByteSize, in_units
 from agpt.cli.conventions import Command, common_options, emit
 from agpt.cli.data_options import (
     INDEX_SUFFIX,
     INPUT_FILE,
-    build_index,
+    build_index_file,
     default_output,
     index_options,
     one_index,
+    plan_index,
 )
 from agpt.files import require_writable
 
@@ -31,8 +33,21 @@ from agpt.files import require_writable
 @click.option(
     "--threads", type=int, default=0, show_default="0: all cores", help="Threads of the build."
 )
+@click.option(
+    "--memory",
+    type=ByteSize(),
+    default=0,
+    show_default="no cap",
+    metavar="SIZE",
+    help="Most that the arrays of the build may take, the texts included (500MB, 2GiB). If that is "
+    "too little for the whole, finished parts wait in the folder OUT.build, and a build that was "
+    "stopped goes on from there when it is started again.",
+)
+@click.option("--plan", is_flag=True, help="Print what the build would cost, and do not build.")
 @common_options
-def command(corpus: tuple[Path, ...], out: Path | None, as_json: bool, **options: Any) -> None:
+def command(
+    corpus: tuple[Path, ...], out: Path | None, plan: bool, as_json: bool, **options: Any
+) -> None:
     """Build the prefix trie of the texts CORPUS..., read in the order given.
 
     A text is a file of text, or of JSON objects, one a line (.jsonl); either may be compressed
@@ -40,11 +55,12 @@ def command(corpus: tuple[Path, ...], out: Path | None, as_json: bool, **options
     """
     if (index_file := one_index(corpus)) is not None:
         raise click.UsageError(f"{index_file} is an index already: name the texts to build from")
+    if plan:
+        return _print_plan(as_json, plan_index(corpus, **options))
     out = default_output(corpus, INDEX_SUFFIX) if out is None else out
     require_writable(out)
     start = time.perf_counter()
-    index = build_index(corpus, **options)
-    index.save(str(out))
+    index = build_index_file(out, corpus, **options)
     seconds = time.perf_counter() - start
     held_out = int(index.held_out.size)
     values = {
@@ -70,4 +86,17 @@ def command(corpus: tuple[Path, ...], out: Path | None, as_json: bool, **options
         f"{index.n_positions:,} positions for {index.total_mass:,.0f} predictions "
         f"({values['sharing']:.2f} shared), {index.n_nodes:,} nodes, {index.n_entries:,} entries, "
         f"{values['bytes']:,} bytes, {seconds:.1f} s",
+    )
+
+
+def _print_plan(as_json: bool, plan: dict[str, Any]) -> None:
+    folder = ", finished parts wait in files" if plan["uses_folder"] else ""
+    emit(
+        as_json,
+        plan,
+        f"{plan['n_tokens']:,} tokens, {plan['n_starts']:,} starts\n"
+        f"expected: {plan['n_positions']:,.0f} positions, {plan['n_nodes']:,.0f} nodes, "
+        f"an index of {in_units(plan['index_bytes'])}, {plan['seconds']:.1f} s\n"
+        f"{in_units(plan['peak_memory_bytes'])} of memory, "
+        f"sorted in {plan['n_groups']} groups{folder}",
     )

@@ -176,3 +176,28 @@ def build_index(
             progress=progress.update,
             **options,
         )
+
+
+def build_index_file(
+    out: Path,
+    paths: Sequence[Path],
+    *,
+    tokenizer: str,
+    starts: str,
+    text_field: str,
+    **options: Any,
+) -> TrieIndex:
+    """Builds the index of texts straight into a file, with a progress bar, and opens it."""
+    corpus = read_texts(paths, tokenizer, documents=starts == "documents", text_field=text_field)
+    with FractionProgress("indexing") as progress:
+        return TrieIndex.build_to(
+            out, corpus, starts=starts, progress=progress.update, remark=progress.say, **options
+        )
+
+
+def plan_index(
+    paths: Sequence[Path], *, tokenizer: str, starts: str, text_field: str, **options: Any
+) -> dict[str, Any]:
+    """What the build of the index of texts would cost."""
+    corpus = read_texts(paths, tokenizer, documents=starts == "documents", text_field=text_field)
+    return TrieIndex.plan(corpus, starts=starts, **options)

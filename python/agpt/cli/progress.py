@@ -65,15 +65,21 @@ class FractionProgress(_Bar):
     def __init__(self, description: str) -> None:
         super().__init__("{task.percentage:>3.0f}%")
         self._task = self._progress.add_task(description, total=1.0)
+        self._name = description
+        self._last_line = time.monotonic()
 
     def __enter__(self) -> "FractionProgress":
         """Shows the bar."""
         self._progress.start()
         return self
 
-    def update(self, fraction: float) -> None:
-        """Moves the bar to `fraction` of 1."""
-        self._progress.update(self._task, completed=fraction)
+    def update(self, fraction: float, stage: str | None = None) -> None:
+        """Moves the bar to `fraction` of 1, and names the stage of the work if given."""
+        description = self._name if stage is None else f"{self._name}: {stage}"
+        self._progress.update(self._task, completed=fraction, description=description)
+        if not self.is_shown and time.monotonic() - self._last_line > SECONDS_BETWEEN_PLAIN_LINES:
+            self._last_line = time.monotonic()
+            self.say(f"{description} {fraction:.0%}")
 
 
 class StepProgress(_Bar):

@@ -2,7 +2,6 @@
 #include "cpp/base/byte_image.h"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <cstring>
 #include <filesystem>
@@ -10,13 +9,10 @@
 #include "cpp/base/checksum.h"
 #include "cpp/base/error.h"
 #include "cpp/base/file_writer.h"
+#include "tests/cpp/temporary_files.h"
 
 namespace agpt {
 namespace {
-
-std::string temporary_path(const std::string& name) {
-  return (std::filesystem::temp_directory_path() / ("agpt_" + std::to_string(::getpid()) + "_" + name)).string();
-}
 
 std::span<const std::byte> bytes_of(const std::string& text) {
   return std::as_bytes(std::span(text.data(), text.size()));
@@ -50,7 +46,7 @@ TEST_CASE("a committed file has its content, and nothing is left beside it") {
     file.commit();
   }
   CHECK(read_file(path) == "Jello, world");
-  CHECK_FALSE(std::filesystem::exists(path + ".tmp"));
+  CHECK(n_files_named_like(path) == 1);
   std::filesystem::remove(path);
 }
 
@@ -62,7 +58,19 @@ TEST_CASE("a file that is not committed leaves the old one as it was") {
     if (text[0] == 'o') file.commit();
   }
   CHECK(read_file(path) == "old");
-  CHECK_FALSE(std::filesystem::exists(path + ".tmp"));
+  CHECK(n_files_named_like(path) == 1);
+  std::filesystem::remove(path);
+}
+
+TEST_CASE("two writers of one name do not meet: the last to commit wins") {
+  const std::string path = temporary_path("contended");
+  FileWriter first(path), second(path);
+  first.write(bytes_of("first"));
+  second.write(bytes_of("second"));
+  second.commit();
+  first.commit();
+  CHECK(read_file(path) == "first");
+  CHECK(n_files_named_like(path) == 1);
   std::filesystem::remove(path);
 }
 

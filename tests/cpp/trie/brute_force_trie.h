@@ -7,6 +7,7 @@
 
 #include "cpp/corpus/split.h"
 #include "cpp/trie/index_builder.h"
+#include "cpp/trie/start_set.h"
 
 namespace agpt {
 

@@ -2,7 +2,6 @@
 #include "cpp/trie/trie_index.h"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <cstring>
 #include <filesystem>
@@ -15,6 +14,7 @@
 #include "cpp/trie/trie_profile.h"
 #include "cpp/trie/trie_verify.h"
 #include "cpp/trie/trie_walk.h"
+#include "tests/cpp/temporary_files.h"
 #include "tests/cpp/trie/brute_force_trie.h"
 #include "tests/cpp/trie/index_bytes.h"
 #include "tests/cpp/trie/random_corpora.h"
@@ -23,10 +23,6 @@ namespace agpt {
 namespace {
 
 using Path = BruteForceTrie::Path;
-
-std::string temporary_path(const std::string& name) {
-  return (std::filesystem::temp_directory_path() / ("agpt_" + std::to_string(::getpid()) + "_" + name)).string();
-}
 
 std::vector<TokenCount> to_vector(std::span<const TokenCount> targets) { return {targets.begin(), targets.end()}; }
 
@@ -251,7 +247,7 @@ TEST_CASE("a saved index opens with the same bytes and nothing else is left behi
   const TrieIndex index =
       build_trie_index(Corpus::from_text("to be or not to be, that is", VocabularyKind::characters), options, 1);
   index.save(file.path);
-  CHECK_FALSE(std::filesystem::exists(file.path + ".tmp"));
+  CHECK(n_files_named_like(file.path) == 1);
   const TrieIndex opened = TrieIndex::open(file.path);
   CHECK(std::ranges::equal(index.bytes(), opened.bytes()));
   CHECK(opened.vocabulary() == index.vocabulary());
@@ -351,10 +347,11 @@ TEST_CASE("rules for starts are read as they are written") {
 TEST_CASE("progress rises to 1, and an exception from it ends the build") {
   const Corpus corpus = Corpus::from_text("the quick brown fox jumps over the lazy dog", VocabularyKind::characters);
   std::vector<double> seen;
-  build_trie_index(corpus, {}, 2, [&](double fraction) { seen.push_back(fraction); });
+  build_trie_index(corpus, {}, 2, [&](double fraction, const std::string&) { seen.push_back(fraction); });
   CHECK(std::ranges::is_sorted(seen));
   CHECK(seen.back() == 1);
-  CHECK_THROWS_AS(build_trie_index(corpus, {}, 2, [](double) { throw DeviceError("stop"); }), DeviceError);
+  CHECK_THROWS_AS(build_trie_index(corpus, {}, 2, [](double, const std::string&) { throw DeviceError("stop"); }),
+                  DeviceError);
 }
 
 TEST_CASE("a build that would exceed the memory cap says so") {
