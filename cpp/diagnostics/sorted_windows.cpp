@@ -21,6 +21,7 @@ SortedWindows::SortedWindows(TokenView text, std::vector<uint32_t> starts, int l
   uint8_t* shared = shared_.data();
   for (Index chunk = 0; chunk < chunks.size(); ++chunk) {
     chunks.sort(chunk, sorter, shared);
+    if (chunks.begins_token(chunk)) *shared = 0;  // what it shares, it shares with the chunk behind it
     shared += chunks.n_suffixes(chunk);
   }
   starts_ = chunks.suffixes(0);  // the chunks lie one behind the other, in order

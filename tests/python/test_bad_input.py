@@ -274,7 +274,7 @@ def test_ctrl_c_is_one_line_and_130(
     def interrupted(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("agpt.cli.build.build_index", interrupted)
+    monkeypatch.setattr("agpt.cli.build.build_index_file", interrupted)
     assert_fails(run_command(build, corpus_file), 130, "agpt-build: interrupted")
 
 
