@@ -14,6 +14,7 @@ void RowBatch::clear() {
   target_weight.clear();
   n_positions = 0;
   total_weight = 0;
+  ghosts_are_constant = false;
   tiles.clear();
   key_row.clear();
   key_mask.clear();

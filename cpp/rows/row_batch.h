@@ -10,7 +10,7 @@
 namespace agpt {
 
 /// Rows are nodes of a forest in depth-first pre-order. A ghost row has weight 0 and no targets: it is there because
-/// rows of the batch attend to it, and gradients flow through it.
+/// rows of the batch attend to it, and gradients flow through it unless the batch says that they do not.
 struct RowBatch {
   std::vector<int32_t> token;               // the token that the row reads
   std::vector<int32_t> position;            // depth - 1; roots have 0
@@ -21,6 +21,8 @@ struct RowBatch {
   std::vector<double> target_weight;
   Index n_positions = 0;    // rows that have targets
   double total_weight = 0;  // sum of weight
+  /// The keys and values of ghost rows are constants: no gradient flows into them.
+  bool ghosts_are_constant = false;
 
   // Filled by build_tiles().
   std::vector<Tile> tiles;
@@ -30,6 +32,9 @@ struct RowBatch {
   Index first_scored_tile = 0;  // the tile that begins at row n_leading_ghosts
 
   Index n_rows() const { return static_cast<Index>(token.size()); }
+  bool is_ghost(Index row) const {
+    return target_begin[static_cast<size_t>(row)] == target_begin[static_cast<size_t>(row) + 1];
+  }
 
   void clear();
   /// Appends a row and returns its number. Its targets are those added with add_target() before end_row().

@@ -109,6 +109,24 @@ void append_path_rows(const TrieIndex& index, std::span<const Index> nodes, cons
   }
 }
 
+void append_edge_rows(const TrieIndex& index, std::span<const Index> nodes, std::span<const double> factors,
+                      const Weighting& weighting, RowBatch& batch) {
+  RowAppender appender(index, weighting, batch);
+  TrieEdge edge;
+  Index previous = -1;  // where the path of the node before begins in the text
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    TrieWalk walk(index, nodes[i]);
+    walk.next(edge);
+    int depth = 1;
+    while (previous >= 0 && depth <= edge.parent_depth &&
+           index.token(previous + depth - 1) == index.token(edge.text + depth - 1))
+      ++depth;  // an ancestor of both nodes, which has its row
+    for (; depth <= edge.parent_depth; ++depth) appender.append_ghost(edge, depth);
+    for (; depth <= edge.depth; ++depth) appender.append(walk, edge, depth, factors.empty() ? 1 : factors[i]);
+    previous = edge.text;
+  }
+}
+
 RowBatch rows_heavier_than(const TrieIndex& index, Index mass, int max_depth, const Weighting& weighting,
                            std::vector<Index>& masses) {
   RowBatch batch;

@@ -34,6 +34,11 @@ void append_trie_rows(const RowSelection& selection, Index begin, Index end, con
 void append_path_rows(const TrieIndex& index, std::span<const Index> nodes, const Weighting& weighting, RowBatch& batch,
                       RowFactors* factors = nullptr);
 
+/// Appends all rows on the edges of `nodes`, their ancestors as ghost rows. The weights of node i are multiplied by
+/// factors[i]; without factors by 1. The nodes must be in pre-order, and none may be an ancestor of another.
+void append_edge_rows(const TrieIndex& index, std::span<const Index> nodes, std::span<const double> factors,
+                      const Weighting& weighting, RowBatch& batch);
+
 /// The rows whose mass is above `mass`, down to `max_depth`. A row's ancestors have at least its mass, so these rows are
 /// a forest of their own, the top of the trie: no ghost row is needed. `masses` (rows) is replaced by theirs.
 RowBatch rows_heavier_than(const TrieIndex& index, Index mass, int max_depth, const Weighting& weighting,

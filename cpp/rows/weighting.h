@@ -6,6 +6,7 @@
 #include <cmath>
 #include <span>
 
+#include "cpp/base/error.h"
 #include "cpp/base/types.h"
 
 namespace agpt {
@@ -31,6 +32,13 @@ struct Weighting {
         break;
     }
     return 1;
+  }
+
+  /// Throws ArgumentError for a value out of range.
+  void validate() const {
+    AGPT_REQUIRE(entropy_lambda >= 0 && std::isfinite(entropy_lambda), "entropy_lambda must be a number of at least 0");
+    AGPT_REQUIRE(intermediate >= 0 && std::isfinite(intermediate),
+                 "intermediate_weight must be a number of at least 0");
   }
 
   /// Whether w = N: the weights of all corpus windows.

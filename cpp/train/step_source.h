@@ -16,11 +16,18 @@
 
 namespace agpt {
 
+/// Consecutive batches of a step that are normalised by themselves (cpp/train/chunk_means.h).
+struct Chunk {
+  Index end_batch = 0;  ///< its batches end before this one; they begin where those of the chunk before end
+  Index positions = 0;  ///< what its gradient is divided by
+};
+
 /// The batches of one step. build(i, batch) fills the empty `batch` with rows (without tiles); it may be called from
 /// any thread.
 struct StepWork {
   Index n_batches = 0;
-  std::function<void(Index number, RowBatch& batch)> build;
+  std::function<void(Index number, RowBatch& batch)> build = {};
+  std::vector<Chunk> chunks = {};  ///< all batches, in order; empty where the step is normalised as one
 };
 
 /// Where a step stands, for people and logs; all numbers from 0.
@@ -82,6 +89,26 @@ struct TrieStepConfig {
 
 /// The index must outlive the source.
 std::unique_ptr<StepSource> make_trie_source(const TrieIndex& index, const TrieStepConfig& config);
+
+/// Steps with the gradient of the reference trainer, which is not that of the loss: docs/reference_gradient.md.
+struct ReferenceStepConfig {
+  bool whole = false;  ///< one step a pass; otherwise one step for each root child
+  /// The edges below a root child, by the depth of their endpoints, are cut into chunks of at most this many rows.
+  Index chunk_positions = 50000;
+  /// Keys and values of rows above the own edge are constants.
+  bool truncated = true;
+  /// Weights are relative to their chunk, and each chunk is normalised by itself.
+  bool chunk_means = true;
+  StepOrder order = StepOrder::fixed;  ///< fixed or shuffled
+  uint64_t seed = 0;
+  Index batch_rows = 256;
+  Weighting weighting;
+
+  void validate() const;
+};
+
+/// The index must outlive the source.
+std::unique_ptr<StepSource> make_reference_source(const TrieIndex& index, const ReferenceStepConfig& config);
 
 /// Random parts of a trie in place of all of it.
 struct SampleStepConfig {

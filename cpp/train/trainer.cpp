@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "cpp/base/error.h"
+#include "cpp/train/chunk_means.h"
 
 namespace agpt {
 namespace {
@@ -52,19 +53,27 @@ void Trainer<Real>::set_base_learning_rate(double base) {
 }
 
 template <class Real>
-double Trainer<Real>::normaliser(const BatchTotals& totals) {
-  if (config_.normalisation == Normalisation::step) return totals.weight;
+double Trainer<Real>::normaliser(const BatchTotals& totals, Normalisation normalisation) {
+  if (normalisation == Normalisation::step) return totals.weight;
   if (!mean_step_weight_) mean_step_weight_ = source_->pass_weight() / static_cast<double>(source_->steps_per_pass());
   return *mean_step_weight_;
+}
+
+template <class Real>
+BatchTotals Trainer<Real>::normalised_gradient(const StepWork& work, Normalisation normalisation,
+                                               std::span<double> flat, const InterruptCheck& check) {
+  if (!work.chunks.empty()) return sum_of_chunk_means(runner_, table_, work, flat, check);
+  const BatchTotals totals = runner_.run(work, flat, check);
+  const double scale = 1 / normaliser(totals, normalisation);
+  for (double& value : flat) value *= scale;
+  return totals;
 }
 
 template <class Real>
 StepReport Trainer<Real>::step(const InterruptCheck& check) {
   const auto start = std::chrono::steady_clock::now();
   send_parameters();
-  const BatchTotals totals = runner_.run(source_->work(step_count_), gradient_, check);
-  const double scale = 1 / normaliser(totals);
-  for (double& value : gradient_) value *= scale;
+  const BatchTotals totals = normalised_gradient(source_->work(step_count_), config_.normalisation, gradient_, check);
 
   StepReport report;
   report.step = step_count_ + 1;
@@ -90,8 +99,7 @@ template <class Real>
 double Trainer<Real>::gradient(std::span<double> flat, const InterruptCheck& check) {
   AGPT_REQUIRE(flat.size() == parameters_.size(), "the gradient buffer must have one number per parameter");
   send_parameters();
-  const BatchTotals totals = runner_.run(source_->whole_pass(), flat, check);
-  for (double& value : flat) value /= totals.weight;
+  const BatchTotals totals = normalised_gradient(source_->whole_pass(), Normalisation::step, flat, check);
   return totals.loss / totals.weight;
 }
 

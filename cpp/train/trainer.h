@@ -71,7 +71,9 @@ class Trainer {
 
  private:
   void send_parameters();
-  double normaliser(const BatchTotals& totals);
+  double normaliser(const BatchTotals& totals, Normalisation normalisation);
+  BatchTotals normalised_gradient(const StepWork& work, Normalisation normalisation, std::span<double> flat,
+                                  const InterruptCheck& check);
 
   const ModelConfig model_;
   const ParameterTable table_;

@@ -19,6 +19,18 @@ ElementwiseActivation activation_of(const ModelConfig& config) {
   return ElementwiseActivation::gelu;
 }
 
+// The runs of ghost rows [begin, end) of a batch that takes them for constants; none of another batch.
+std::vector<std::pair<Index, Index>> constant_rows(const RowBatch& batch) {
+  std::vector<std::pair<Index, Index>> runs;
+  if (!batch.ghosts_are_constant) return runs;
+  for (Index row = 0; row < batch.n_rows(); ++row) {
+    if (!batch.is_ghost(row)) continue;
+    if (runs.empty() || runs.back().second < row) runs.emplace_back(row, row);
+    runs.back().second = row + 1;
+  }
+  return runs;
+}
+
 }  // namespace
 
 ModelShape model_shape(const ModelConfig& config, const ParameterTable& table) {
@@ -134,6 +146,7 @@ void Transformer<Real>::begin(const RowBatch& batch, Gradient<Real>* gradient, I
   AGPT_REQUIRE(!batch.tiles.empty() || batch.n_rows() == 0,
                "the batch has rows but no tiles: call build_tiles() first");
   capacity_ = capacity;
+  constant_rows_ = constant_rows(batch);
   stream_.begin(view_of(batch), gradient);
 }
 
@@ -243,6 +256,7 @@ void Transformer<Real>::backward_layer(int layer, Index end, Index scored, Index
   const Rows<Real> dqkv = scratch(kGradientQkv, 3 * d);
   stream_.clear(3 * d, 0, end, dqkv);
   stream_.attend_backward(scored_tile, end_tile, rows.qkv, narrow, saved_attention(layer, scored_tile, end_tile), dqkv);
+  for (const auto& [first, last] : constant_rows_) stream_.clear(3 * d, first, last, dqkv);
   if (config_.position == Position::rope) stream_.rotate(0, end, dqkv, true);
   stream_.linear_backward_weight(linear_number(layer, kQkvLinear), 0, end, rows.normed1, dqkv);
   stream_.linear_backward_input(linear_number(layer, kQkvLinear), 0, end, dqkv, narrow);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "cpp/backend/backend.h"
@@ -101,6 +102,8 @@ class Transformer {
   const ParameterTable& table_;
   Stream<Real>& stream_;
   Index capacity_ = 0;
+  /// Runs of rows [begin, end) whose keys and values are constants.
+  std::vector<std::pair<Index, Index>> constant_rows_;
 };
 
 }  // namespace agpt

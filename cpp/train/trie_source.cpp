@@ -210,10 +210,7 @@ void TrieStepConfig::validate() const {
                "batch_rows must be from 1 to 2^24, not " + std::to_string(batch_rows));
   AGPT_REQUIRE(order != StepOrder::mass || unit == Unit::ngram,
                "the order 'mass' sorts subtrees: choose a unit that is one, such as root-child or bigram");
-  AGPT_REQUIRE(weighting.entropy_lambda >= 0 && std::isfinite(weighting.entropy_lambda),
-               "entropy_lambda must be a number of at least 0");
-  AGPT_REQUIRE(weighting.intermediate >= 0 && std::isfinite(weighting.intermediate),
-               "intermediate_weight must be a number of at least 0");
+  weighting.validate();
   rows.validate();
 }
 

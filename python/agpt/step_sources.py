@@ -31,6 +31,8 @@ def step_source(model: Model, data: TrainingSource, config: TrainConfig) -> _eng
         )
     if config.mode == "hybrid":
         return _hybrid_source(model, data, config)
+    if config.reference_gradient:
+        return _reference_source(data, config)
     if config.unit == "sample":
         return _sample_source(data, config)
     stages = [
@@ -46,6 +48,8 @@ def _sequence_source(model: Model, data: SequenceTrie, config: TrainConfig) -> _
             f"mode {config.mode} with unit {config.unit} is not for sequences: they have mode trie "
             "with the units positions and pass"
         )
+    if config.reference_gradient:
+        raise ArgumentError("the reference gradient is that of an index, not of sequences")
     if config.tails != "full" or config.mass_weight != "linear" or config.curriculum:
         raise ArgumentError(
             "sequences have weights of their own: leave tails, mass_weight and curriculum alone"
@@ -129,6 +133,17 @@ def _sample_source(data: TrieIndex, config: TrainConfig) -> _engine.StepSource:
         most_mass=config.sampler_most_mass,
         samples=config.samples_per_step,
         corrected=config.sampler_corrected,
+        seed=config.seed,
+        batch_rows=config.batch_rows,
+        **_weighting(config),
+    )
+
+
+def _reference_source(data: TrieIndex, config: TrainConfig) -> _engine.StepSource:
+    return _engine.reference_source(
+        data,
+        whole=config.unit == "pass",
+        order=config.order,
         seed=config.seed,
         batch_rows=config.batch_rows,
         **_weighting(config),

@@ -92,6 +92,11 @@ class TrainConfig:
     normalise: Normalisation = setting(
         "step", "Divide gradients by the weight of the step, or by the mean of the pass."
     )
+    reference_gradient: bool = setting(
+        False,
+        "Train with the gradient of the reference trainer, which is truncated and weighs chunks: "
+        "for comparisons, with the units pass and root-child.",
+    )
     curriculum: str = setting(
         "", "Stages DEPTH:STEPS,... that train on shallow positions first.", "none"
     )
@@ -173,6 +178,8 @@ class TrainConfig:
                 "curriculum is given, but only mode trie with units of the trie has depths to go "
                 "through: leave it out"
             )
+        if self.reference_gradient:
+            self._require_settings_of_the_reference()
         if self.weight_decay and self.optimizer == "adam":
             raise ArgumentError(
                 f"weight_decay is {self.weight_decay}, but adam has none: choose optimizer adamw"
@@ -189,6 +196,24 @@ class TrainConfig:
                 raise ArgumentError(f"{name} is {value}, but must be at least 0 and below 1")
         if self.warmup_steps is not None:
             require_at_least("warmup_steps", self.warmup_steps, 0)
+
+    def _require_settings_of_the_reference(self) -> None:
+        known: dict[str, tuple[Any, ...]] = {
+            "mode": ("trie",),
+            "unit": ("root-child", "pass"),
+            "tails": ("full",),
+            "units_per_step": (1,),
+            "order": ("fixed", "shuffled"),
+            "normalise": ("step",),
+            "curriculum": ("",),
+        }
+        for name, values in known.items():
+            if getattr(self, name) not in values:
+                choices = " or ".join(str(value) or "none" for value in values)
+                raise ArgumentError(
+                    f"{name} is {getattr(self, name)}, but the reference gradient is defined for "
+                    f"{name} {choices} alone"
+                )
 
     def total_steps(self, steps_per_pass: int) -> int:
         """Optimizer steps of the whole run."""

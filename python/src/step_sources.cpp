@@ -109,6 +109,23 @@ std::shared_ptr<StepSource> sample_source(const agpt::TrieIndex& index, const st
   return agpt::make_sample_source(index, config);
 }
 
+std::shared_ptr<StepSource> reference_source(const agpt::TrieIndex& index, bool whole, Index chunk_positions,
+                                             bool truncated, bool chunk_means, const std::string& order, uint64_t seed,
+                                             Index batch_rows, const std::string& mass_weight, double entropy_lambda,
+                                             double intermediate_weight) {
+  agpt::ReferenceStepConfig config;
+  config.whole = whole;
+  config.chunk_positions = chunk_positions;
+  config.truncated = truncated;
+  config.chunk_means = chunk_means;
+  config.order = kOrders.parse(order);
+  config.seed = seed;
+  config.batch_rows = batch_rows;
+  config.weighting = {kMassWeights.parse(mass_weight), entropy_lambda, intermediate_weight};
+  nb::gil_scoped_release release;
+  return agpt::make_reference_source(index, config);
+}
+
 template <class Id>
 std::shared_ptr<StepSource> window_source(const Ids<Id>& tokens, const Ids<int64_t>& document_starts, Index context,
                                           Index windows, Index stride, const std::string& order, uint64_t seed,
@@ -156,6 +173,12 @@ void bind_step_sources(nb::module_& m) {
         "most_mass"_a = 0, "samples"_a = 64, "corrected"_a = true, "mass_weight"_a = "linear", "entropy_lambda"_a = 0.0,
         "intermediate_weight"_a = 1.0, "seed"_a = 0, "batch_rows"_a = 256, nb::keep_alive<0, 1>(),
         "Steps over random parts of a trie.");
+  m.def("reference_source", &reference_source, "index"_a, nb::kw_only(), "whole"_a = false,
+        "chunk_positions"_a = agpt::ReferenceStepConfig().chunk_positions, "truncated"_a = true, "chunk_means"_a = true,
+        "order"_a = "fixed", "seed"_a = 0, "batch_rows"_a = 256, "mass_weight"_a = "linear", "entropy_lambda"_a = 0.0,
+        "intermediate_weight"_a = 1.0, nb::keep_alive<0, 1>(),
+        "Steps with the gradient of the reference trainer: truncated at the ends of edges, and the sum of the means of "
+        "chunks; each of the two can be left out.");
   m.def("hybrid_source", &hybrid_source, "index"_a, nb::kw_only(), "context"_a, "windows"_a = 16, "positions"_a = 2048,
         "order"_a = "shuffled", "seed"_a = 0, "batch_rows"_a = 256, "mass_weight"_a = "linear",
         "spread_heavy"_a = false, nb::keep_alive<0, 1>(),

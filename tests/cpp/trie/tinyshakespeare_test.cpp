@@ -4,23 +4,16 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 
 #include "cpp/trie/index_builder.h"
 #include "cpp/trie/trie_verify.h"
 #include "cpp/trie/trie_walk.h"
+#include "tests/cpp/tinyshakespeare.h"
 
 namespace agpt {
 namespace {
-
-std::filesystem::path text_path() {
-  const char* const folder = std::getenv("AGPT_TEST_DATA");
-  const auto root = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path().parent_path();
-  return (folder != nullptr ? std::filesystem::path(folder) : root.parent_path() / "shared/data") /
-         "tinyshakespeare.txt";
-}
 
 struct Figures {
   int depth;
