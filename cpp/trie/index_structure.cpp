@@ -1,7 +1,9 @@
 #include "cpp/trie/index_structure.h"
 
 #include <algorithm>
-#include <vector>
+#include <array>
+#include <bit>
+#include <cstring>
 
 namespace agpt {
 namespace {
@@ -45,8 +47,11 @@ void check_tokens(TokenView tokens, uint64_t vocabulary_size, const char* what) 
 // Each 255 has its value in the list, each value is too large for a byte.
 void check_overflow(const OverflowView& view, const char* what) {
   size_t n = 0;
-  for (size_t i = 0; i < view.small.size(); ++i) {
-    if (view.small[i] < 255) continue;
+  const uint8_t *const begin = view.small.data(), *const end = begin + view.small.size();
+  for (const uint8_t* at = begin; at != end; ++at) {
+    at = static_cast<const uint8_t*>(std::memchr(at, 255, static_cast<size_t>(end - at)));
+    if (at == nullptr) break;
+    const auto i = static_cast<size_t>(at - begin);
     require(n < view.at.size() && view.at[n] == i && view.value[n] >= 255, "element ", i, " of the ", what,
             " has no large value in its list");
     ++n;
@@ -65,110 +70,164 @@ void check_heavy_leaves(const IndexHeader& header, const IndexColumns& columns) 
   }
 }
 
-// One pass over the nodes in pre-order, with a stack of the interior nodes on the path and the next element of each
-// sparse column.
+void check_order(std::span<const uint32_t> numbers, uint64_t end, const char* what) {
+  require(std::ranges::is_sorted(numbers) && (numbers.empty() || numbers.back() < end), what, " are out of order");
+}
+
+constexpr uint32_t kNoDepth = 255;  // more than any depth
+static_assert(kMaxDepth < kNoDepth);
+
+// A set of depths below 64 * Words.
+template <size_t Words>
+class DepthSet {
+ public:
+  void insert(uint32_t depth) { words_[depth / 64] |= uint64_t{1} << depth % 64; }
+  bool contains(uint32_t depth) const { return words_[depth / 64] >> depth % 64 & 1; }
+  void remove_above(uint32_t depth) {
+    for (size_t w = 0; w < Words; ++w) {
+      const uint64_t up_to_depth = (uint64_t{2} << depth % 64) - 1;
+      words_[w] &= depth / 64 == w ? up_to_depth : depth / 64 > w ? ~uint64_t{0} : 0;
+    }
+  }
+
+ private:
+  std::array<uint64_t, Words> words_{};
+};
+
+// One pass over the nodes in pre-order, block by block. Files are checked whenever they are opened, so the loop over the
+// nodes has no branch that depends on them: a processor guesses those wrong, and the pass took nearly twice as long.
+//
+// A node must hang at a depth where an interior node on its path ends: the set `open_` holds the depths of these. Subtree
+// sizes need no stack either. A stated size is at least the true one if the node behind it hangs higher than the end of
+// the interior node; and the true sizes sum to the number of pairs of a node and an interior node above it or itself. So if the
+// stated sizes have that sum, each is the true one.
+template <size_t Words>
 class NodePass {
  public:
   NodePass(const IndexHeader& header, const IndexColumns& columns)
       : n_nodes_(header.n_nodes),
         n_leaves_(header.n_leaves),
-        n_rows_(header.n_positions),
         depth_(header.depth),
-        last_text_(header.n_tokens - 1),
+        last_text_(static_cast<int64_t>(header.n_tokens) - 1),
         c_(columns) {}
 
-  void run() {
-    open_.push_back({0, 0, 0});
-    for (uint64_t node = 0; node < n_nodes_; ++node) {
-      if (node % 64 == 0) check_block(node);
-      const uint32_t parent_depth = c_.parent_depth[node];
-      while (open_.back().depth > parent_depth) close(node);
-      require(open_.back().depth == parent_depth, "node ", node, " hangs at depth ", parent_depth,
-              ", where no node above it ends");
-      add(node, parent_depth);
-      while (childless_ < c_.childless_node.size() && c_.childless_node[childless_] == node) ++childless_;
-    }
+  void run(uint64_t n_rows) {
+    open_.insert(0);  // the root
+    for (const uint32_t start : c_.leaf_start) n_beyond_ += start > last_text_ - depth_;
+    for (uint64_t begin = 0; begin < n_nodes_; begin += 64) check_block(begin, std::min(begin + 64, n_nodes_));
+    if (n_nodes_ % 64 == 0) check_block(n_nodes_, n_nodes_);  // an empty one ends the column
     require(c_.parent_depth[n_nodes_] == 0, "the column of parent depths does not end with 0");
-    while (open_.size() > 1) close(n_nodes_);
-    check_ends();
+    require(leaf_ == n_leaves_, "there are ", leaf_, " leaves, but the header says ", n_leaves_);
+    require(row_ == n_rows, "there are ", row_, " rows, but the header says ", n_rows);
+    require(sum_of_sizes_ == sum_of_stated_sizes_, "a subtree has fewer nodes than stated");
+    require(n_beyond_ == 0, "the path of a leaf runs out of the text");
   }
 
  private:
-  struct OpenNode {
-    uint32_t depth;
-    uint64_t node, interior;
-  };
-
-  void add(uint64_t node, uint32_t parent_depth) {
-    uint32_t depth = c_.parent_depth[node + 1];
-    if (depth > parent_depth) {
-      require(depth < depth_, "the interior node ", node, " ends at depth ", depth, " of ", depth_);
-      require(n_interior_ < n_nodes_ - n_leaves_, "there are more interior nodes than the header says");
-      open_.push_back({depth, node, n_interior_++});
-    } else {
-      depth = leaf_depth(node, parent_depth);
-      bits_ |= uint64_t{1} << (node % 64);
-      require(leaf_ < n_leaves_, "there are more leaves than the header says");
-      require(c_.leaf_start[leaf_] <= last_text_ && depth <= last_text_ - c_.leaf_start[leaf_], "the path of leaf ",
-              leaf_, " runs out of the text");
-      ++leaf_;
-    }
-    for (; ended_ < c_.ended_node.size() && c_.ended_node[ended_] == node; ++ended_)
-      require(c_.ended_depth[ended_] > parent_depth && c_.ended_depth[ended_] <= depth, "a start ends at depth ",
-              c_.ended_depth[ended_], ", but not on the edge of node ", node);
-    row_ += depth - parent_depth;
-  }
-
-  uint32_t leaf_depth(uint64_t node, uint32_t parent_depth) {
-    if (short_leaf_ == c_.short_leaf_node.size() || c_.short_leaf_node[short_leaf_] != node) return depth_;
-    const uint32_t depth = c_.short_leaf_depth[short_leaf_++];
-    require(depth > parent_depth && depth < depth_, "the short leaf ", node, " ends at depth ", depth);
-    return depth;
-  }
-
-  void close(uint64_t end) {
-    const OpenNode node = open_.back();
-    open_.pop_back();
-    const uint64_t size = end - node.node, stored = c_.size[static_cast<Index>(node.interior)];
-    require(stored == size, "the subtree of node ", node.node, " has ", size, " nodes, but ", stored, " are stated");
-  }
-
-  // Compares the block that ends before `node` and begins the next.
-  void check_block(uint64_t node) {
-    finish_block(node);
-    const IndexBlock& block = c_.blocks[node / 64];
-    require(block.first_row == row_ && block.first_leaf == leaf_ && block.padding == 0, "block ", node / 64,
+  void check_block(uint64_t begin, uint64_t end) {
+    const IndexBlock& block = c_.blocks[begin / 64];
+    require(block.first_row == row_ && block.first_leaf == leaf_ && block.padding == 0, "block ", begin / 64,
             " begins with row ", row_, " and leaf ", leaf_, ", but says something else");
-    bits_ = 0;
-  }
-  void finish_block(uint64_t end) const {
-    if (end == 0) return;
-    const uint64_t block = (end - 1) / 64;
-    require(c_.blocks[block].leaf_bits == bits_, "block ", block, " does not tell its leaves from interior nodes");
+    const uint64_t leaf_bits = read_nodes(begin, end);
+    require(block.leaf_bits == leaf_bits, "block ", begin / 64, " does not tell its leaves from interior nodes");
+    const auto n_leaves = static_cast<uint64_t>(std::popcount(leaf_bits));
+    require(n_leaves <= n_leaves_ - leaf_, "there are more leaves than the header says");
+    check_interior(begin, ~leaf_bits & (end - begin == 64 ? ~uint64_t{0} : (uint64_t{1} << (end - begin)) - 1));
+    check_short_leaves(begin, end, leaf_bits);
+    check_ended(end, leaf_bits);
+    leaf_ += n_leaves;
   }
 
-  void check_ends() {
-    if (n_nodes_ % 64 == 0) {
-      check_block(n_nodes_);  // an empty one ends the column
-      require(c_.blocks.back().leaf_bits == 0, "the last block has leaves beyond the last node");
-    } else {
-      finish_block(n_nodes_);
+  // Returns which nodes are leaves, as bits.
+  uint64_t read_nodes(uint64_t begin, uint64_t end) {
+    DepthSet<Words> open = open_;  // in registers
+    uint64_t leaf_bits = 0, row = row_, nested = 0;
+    bool all_hang = true;
+    for (uint64_t node = begin; node < end; ++node) {
+      const uint32_t parent_depth = c_.parent_depth[node], below = c_.parent_depth[node + 1];
+      const bool is_interior = below > parent_depth;  // the next node is a child
+      open.remove_above(parent_depth);
+      all_hang &= open.contains(parent_depth);
+      open.insert(is_interior ? below : 0);
+      const uint8_t n_above = n_above_[parent_depth];
+      n_above_[is_interior ? below : kNoDepth] = static_cast<uint8_t>(n_above + 1);
+      nested += n_above + uint64_t{is_interior};
+      leaf_bits |= uint64_t{!is_interior} << (node - begin);
+      row += (is_interior ? below : depth_) - parent_depth;
     }
-    require(leaf_ == n_leaves_, "there are ", leaf_, " leaves, but the header says ", n_leaves_);
-    require(row_ == n_rows_, "there are ", row_, " rows, but the header says ", n_rows_);
-    require(short_leaf_ == c_.short_leaf_node.size(), "short leaf ", short_leaf_, " is out of order or no leaf");
-    require(childless_ == c_.childless_node.size(), "childless target ", childless_, " is out of order");
-    require(ended_ == c_.ended_node.size(), "ended start ", ended_, " is out of order");
+    require(all_hang, "in block ", begin / 64, " a node hangs at a depth where no node above it ends");
+    open_ = open;
+    row_ = row;
+    sum_of_sizes_ += nested;
+    return leaf_bits;
   }
 
-  const uint64_t n_nodes_, n_leaves_, n_rows_;
+  void check_interior(uint64_t begin, uint64_t interior_bits) {
+    require(n_interior_ + static_cast<uint64_t>(std::popcount(interior_bits)) <= n_nodes_ - n_leaves_,
+            "there are more interior nodes than the header says");
+    for (; interior_bits != 0; interior_bits &= interior_bits - 1) {
+      const uint64_t node = begin + static_cast<uint64_t>(std::countr_zero(interior_bits));
+      const uint64_t size = c_.size[static_cast<Index>(n_interior_++)];
+      require(size >= 2 && size <= n_nodes_ - node && c_.parent_depth[node + size] < c_.parent_depth[node + 1],
+              "the subtree of node ", node, " has more or fewer nodes than the ", size, " stated");
+      sum_of_stated_sizes_ += size;
+    }
+  }
+
+  void check_short_leaves(uint64_t begin, uint64_t end, uint64_t leaf_bits) {
+    for (; short_leaf_ < c_.short_leaf_node.size() && c_.short_leaf_node[short_leaf_] < end; ++short_leaf_) {
+      const uint64_t node = c_.short_leaf_node[short_leaf_];
+      const uint32_t depth = c_.short_leaf_depth[short_leaf_];
+      require(leaf_bits >> (node - begin) & 1, "node ", node, " is listed as a short leaf, but is an interior node");
+      require(short_leaf_ == 0 || c_.short_leaf_node[short_leaf_ - 1] < node, "the short leaf ", node,
+              " is listed twice");
+      require(depth > c_.parent_depth[node] && depth < depth_, "the short leaf ", node, " ends at depth ", depth);
+      row_ -= depth_ - depth;
+      const uint64_t below = leaf_bits & ((uint64_t{1} << (node - begin)) - 1);
+      const int64_t start = c_.leaf_start[leaf_ + static_cast<uint64_t>(std::popcount(below))];
+      require(start <= last_text_ - depth, "the path of the short leaf ", node, " runs out of the text");
+      n_beyond_ -= start > last_text_ - depth_;
+    }
+  }
+
+  void check_ended(uint64_t end, uint64_t leaf_bits) {
+    for (; ended_ < c_.ended_node.size() && c_.ended_node[ended_] < end; ++ended_) {
+      const uint32_t node = c_.ended_node[ended_];
+      uint32_t depth = c_.parent_depth[size_t{node} + 1];
+      if (leaf_bits >> node % 64 & 1) {
+        const auto at = std::ranges::lower_bound(c_.short_leaf_node, node);
+        const bool is_short = at != c_.short_leaf_node.end() && *at == node;
+        depth = is_short ? c_.short_leaf_depth[static_cast<size_t>(at - c_.short_leaf_node.begin())] : depth_;
+      }
+      require(c_.ended_depth[ended_] > c_.parent_depth[node] && c_.ended_depth[ended_] <= depth,
+              "a start ends at depth ", c_.ended_depth[ended_], ", but not on the edge of node ", node);
+    }
+  }
+
+  const uint64_t n_nodes_, n_leaves_;
   const uint32_t depth_;
-  const uint64_t last_text_;  // a path is followed by something: it ends before the last token
+  const int64_t last_text_;  // a path is followed by something: it ends before the last token
   const IndexColumns& c_;
-  std::vector<OpenNode> open_;  // the first is the root
-  uint64_t row_ = 0, leaf_ = 0, n_interior_ = 0, bits_ = 0;
-  size_t short_leaf_ = 0, childless_ = 0, ended_ = 0;
+  DepthSet<Words> open_;
+  std::array<uint8_t, kNoDepth + 1> n_above_{};  // of the children of the open node of each depth: interior nodes above
+  uint64_t row_ = 0, leaf_ = 0, n_interior_ = 0, sum_of_sizes_ = 0, sum_of_stated_sizes_ = 0;
+  uint64_t n_beyond_ = 0;  // leaves that start too late for a path of full depth, less the short ones among them
+  size_t short_leaf_ = 0, ended_ = 0;
 };
+
+void check_nodes(const IndexHeader& header, const IndexColumns& columns) {
+  uint8_t deepest = 0;
+  for (const uint8_t depth : columns.parent_depth) deepest = std::max(deepest, depth);
+  require(deepest < header.depth, "a node hangs at depth ", deepest, " of ", header.depth);
+  check_order(columns.short_leaf_node, header.n_nodes, "the short leaves");
+  check_order(columns.childless_node, header.n_nodes, "the nodes of childless targets");
+  check_order(columns.ended_node, header.n_nodes, "the nodes where starts end");
+  if (header.depth <= 64) {
+    NodePass<1>(header, columns).run(header.n_positions);
+  } else {
+    NodePass<4>(header, columns).run(header.n_positions);
+  }
+}
 
 }  // namespace
 
@@ -186,7 +245,7 @@ std::optional<std::string> find_structure_fault(const IndexHeader& header, const
     check_overflow(columns.entry_count, "counts of heavy leaves");
     check_overflow(columns.childless_count, "counts of childless targets");
     check_heavy_leaves(header, columns);
-    NodePass(header, columns).run();
+    check_nodes(header, columns);
   } catch (const Fault& fault) {
     return fault.text;
   }
