@@ -26,15 +26,18 @@ def make_text(n_characters: int = 2000, seed: int = 0) -> str:
 @pytest.fixture(scope="session", autouse=True)
 def every_index_is_verified() -> Iterator[None]:
     """Every index that a test builds in this process is proved right."""
-    build = TrieIndex.build
 
-    def build_and_verify(*arguments: Any, **options: Any) -> TrieIndex:
-        index = build(*arguments, **options)
-        assert index.verify() == []
-        return index
+    def verified(build: Callable[..., TrieIndex]) -> Callable[..., TrieIndex]:
+        def build_and_verify(*arguments: Any, **options: Any) -> TrieIndex:
+            index = build(*arguments, **options)
+            assert index.verify() == []
+            return index
+
+        return build_and_verify
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TrieIndex, "build", staticmethod(build_and_verify))
+        for name in ("build", "build_to"):
+            patch.setattr(TrieIndex, name, staticmethod(verified(getattr(TrieIndex, name))))
         yield
 
 

@@ -39,7 +39,10 @@ def with_right_index_checksums(index: bytes) -> bytes:
     """An index file that was changed, with the checksums of docs/file_format.md computed anew."""
     (header_bytes,) = struct.unpack_from("<I", index, 12)
     changed = bytearray(index)
-    struct.pack_into("<Q", changed, 24, index_checksum(changed[header_bytes:]))
+    content = changed[header_bytes:]
+    pieces = [content[at : at + 2**20] for at in range(0, len(content), 2**20)]
+    sums = b"".join(struct.pack("<Q", index_checksum(piece)) for piece in pieces)
+    struct.pack_into("<Q", changed, 24, index_checksum(sums))
     header = changed[: header_bytes - 8]
     struct.pack_into("<Q", changed, header_bytes - 8, index_checksum(header))
     return bytes(changed)
@@ -56,8 +59,7 @@ def index_checksum(content: bytes | bytearray) -> int:
         return x ^ (x >> 31)
 
     lanes = [1, 2, 3, 4]
-    words = struct.iter_unpack("<4Q", content + bytes(-len(content) % 32))
-    for block in words:
+    for block in struct.iter_unpack("<4Q", content + bytes(-len(content) % 32)):
         for lane, word in enumerate(block):
             product = (lanes[lane] ^ word) * 0x9FB21C651E98DF25 & mask
             lanes[lane] = product ^ (product >> 32)
