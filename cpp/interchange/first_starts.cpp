@@ -15,10 +15,7 @@ std::pair<size_t, size_t> elements_of(std::span<const uint32_t> sorted, Index va
 
 }  // namespace
 
-ChildFinder::ChildFinder(const TrieIndex& index)
-    : index_(index),
-      subtree_end_(static_cast<size_t>(index.n_nodes())),
-      root_child_(static_cast<size_t>(index.vocabulary_size()), -1) {
+ChildFinder::ChildFinder(const TrieIndex& index) : index_(index), subtree_end_(static_cast<size_t>(index.n_nodes())) {
   std::vector<TrieEdge> open;
   TrieWalk walk(index, 0);
   const auto close = [&](Index end, int depth) {
@@ -27,15 +24,19 @@ ChildFinder::ChildFinder(const TrieIndex& index)
   };
   for (TrieEdge edge; walk.next(edge);) {
     close(edge.node, edge.parent_depth);
-    if (edge.parent_depth == 0) root_child_[index.token(edge.text)] = edge.node;
+    if (edge.parent_depth == 0) roots_.push_back(static_cast<uint32_t>(edge.node));
     open.push_back(edge);
   }
   close(index.n_nodes(), 0);
 }
 
 Index ChildFinder::find(Index node, Token token) const {
-  if (node < 0) return root_child_[token];
   const TokenView label = index_.columns().label;
+  if (node < 0) {
+    const auto found =
+        std::lower_bound(roots_.begin(), roots_.end(), token, [&](uint32_t a, Token t) { return label[a] < t; });
+    return found != roots_.end() && label[*found] == token ? static_cast<Index>(*found) : -1;
+  }
   const Index end = subtree_end(node);
   for (Index child = node + 1; child < end; child = subtree_end(child))
     if (label[child] >= token) return label[child] == token ? child : -1;

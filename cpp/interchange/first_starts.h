@@ -28,7 +28,7 @@ class ChildFinder {
  private:
   const TrieIndex& index_;
   std::vector<uint32_t> subtree_end_;
-  std::vector<Index> root_child_;  // by token
+  std::vector<uint32_t> roots_;  // by token, ascending
 };
 
 class FirstStarts {

@@ -72,10 +72,7 @@ class DepthFiles {
     file.put_u32(static_cast<uint32_t>(totals.n_records + 1));
     file.put_u32(static_cast<uint32_t>(totals.deepest + 1));
     file.put_u64(static_cast<uint64_t>(totals.edge_tokens));
-    file.put_u32(static_cast<uint32_t>(n_source_tokens(index_)));
-    file.put_u32(static_cast<uint32_t>(index_.vocabulary_size()));
-    file.put_u64(index_.token_hash());
-    file.put_text(kTokenizerTag);
+    write_source(index_, file);
     file.close();
   }
 
@@ -151,8 +148,9 @@ std::vector<KeyedRange> ranges_of(const TrieIndex& index, SubtreeFiles subtrees)
   return ranges;
 }
 
-RadixTotals export_breadth_first(const TrieIndex& index, SubtreeFiles subtrees, OutputFolder& folder) {
-  BreadthFirstOrder order(index);
+RadixTotals export_breadth_first(const TrieIndex& index, const EdgePruning& pruning, SubtreeFiles subtrees,
+                                 OutputFolder& folder) {
+  BreadthFirstOrder order(index, pruning);
   const RadixTotals totals =
       DepthFiles(index, folder).write([&](const RecordSink& sink) { order.emit({0, index.n_nodes(), 1}, sink); });
   if (subtrees == SubtreeFiles::none) return totals;
@@ -167,9 +165,9 @@ RadixTotals export_breadth_first(const TrieIndex& index, SubtreeFiles subtrees, 
   return totals;
 }
 
-RadixTotals export_first_seen(const TrieIndex& index, const IndexOptions& options, SubtreeFiles subtrees,
+RadixTotals export_first_seen(const TrieIndex& index, const EdgePruning& pruning, SubtreeFiles subtrees,
                               OutputFolder& folder) {
-  FirstSeenOrder order(index, options.prune_min_mass, options.prune_min_depth);
+  FirstSeenOrder order(index, pruning);
   const auto for_each_subtree = [&](const auto& visit) {
     uint32_t next_id = 1;
     for (Index root = 0; root < index.n_nodes(); root = index.subtree_end(root)) next_id += visit(root, next_id);
@@ -212,10 +210,15 @@ RadixTotals export_radix(const TrieIndex& index, const RadixExport& options, Out
                  "subtrees of bigrams have keys for 255 token ids, but the vocabulary has " +
                      std::to_string(index.vocabulary_size()) + ": choose level 1");
   }
-  if (options.order == BuilderOrder::breadth_first) return export_breadth_first(index, options.subtrees, folder);
-  require_text(index, "the order of builder B, which follows the text");
-  if (index.options().prune_min_mass == 1) return export_first_seen(index, index.options(), options.subtrees, folder);
-  return export_first_seen(rebuild_unpruned(index), index.options(), options.subtrees, folder);
+  EdgePruning pruning{options.prune_min_mass, options.prune_min_depth};
+  const bool is_pruned = index.options().prune_min_mass > 1;
+  AGPT_REQUIRE(pruning.min_mass == 1 || !is_pruned, "the index is pruned already: export it as it is");
+  if (options.order == BuilderOrder::breadth_first)
+    return export_breadth_first(index, pruning, options.subtrees, folder);
+  index.require_text("the order of builder B");
+  if (!is_pruned) return export_first_seen(index, pruning, options.subtrees, folder);
+  pruning = {index.options().prune_min_mass, index.options().prune_min_depth};
+  return export_first_seen(rebuild_whole(index), pruning, options.subtrees, folder);
 }
 
 }  // namespace agpt

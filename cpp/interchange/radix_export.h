@@ -30,6 +30,10 @@ SubtreeFiles parse_subtree_level(int level);
 struct RadixExport {
   BuilderOrder order = BuilderOrder::breadth_first;
   SubtreeFiles subtrees = SubtreeFiles::none;
+  /// Edges of less mass are left out, from this depth on, by the builder's own masses; only for an index that is not
+  /// pruned. 1: as the index was pruned.
+  Index prune_min_mass = 1;
+  int prune_min_depth = 4;
 };
 
 /// The records and the tokens on their edges.

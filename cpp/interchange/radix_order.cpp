@@ -25,19 +25,26 @@ uint32_t mass_of_all(const TrieIndex& index, Index node) {
 template <class Visit>
 void BreadthFirstOrder::for_each(const NodeRange& range, Visit visit) const {
   std::vector<int> above;  // depths of the nodes on the way, within the range
+  Index pruned_end = 0;    // of the last subtree that was pruned
   TrieWalk walk(index_, range.begin);
   TrieEdge edge;
   for (Index node = range.begin; node < range.end && walk.next(edge); ++node) {
     while (!above.empty() && above.back() > edge.parent_depth) above.pop_back();
     const size_t generation = static_cast<size_t>(range.generation) + above.size();
     above.push_back(edge.depth);
+    if (edge.node < pruned_end) continue;
+    if (pruning_.drops(walk.row_mass(edge.parent_depth + 1), edge.parent_depth + 1)) {
+      pruned_end = index_.subtree_end(edge.node);
+      continue;
+    }
     const bool may_be_tail = edge.depth < index_.depth() && index_.is_leaf(edge.node);
     if (may_be_tail && is_tail(index_, edge.node, edge.depth, walk.targets().size())) continue;
     visit(edge, generation, walk);
   }
 }
 
-BreadthFirstOrder::BreadthFirstOrder(const TrieIndex& index) : index_(index) {
+BreadthFirstOrder::BreadthFirstOrder(const TrieIndex& index, const EdgePruning& pruning)
+    : index_(index), pruning_(pruning) {
   std::vector<uint32_t> n_of(static_cast<size_t>(index.depth()) + 2);  // records of each generation
   if (index.n_nodes() > 0)
     for_each({0, index.n_nodes(), 1}, [&](const TrieEdge&, size_t generation, TrieWalk&) { ++n_of[generation]; });
@@ -72,11 +79,8 @@ void BreadthFirstOrder::pass(const NodeRange& range) {
   for_each(range, [&](const TrieEdge&, size_t generation, TrieWalk&) { ++rank_[generation]; });
 }
 
-FirstSeenOrder::FirstSeenOrder(const TrieIndex& index, Index prune_min_mass, int prune_min_depth)
-    : index_(index),
-      prune_min_mass_(prune_min_mass),
-      prune_min_depth_(prune_min_depth),
-      first_(index, index.n_tokens(), [](Index i) { return i; }) {}
+FirstSeenOrder::FirstSeenOrder(const TrieIndex& index, const EdgePruning& pruning)
+    : index_(index), pruning_(pruning), first_(index, index.n_tokens(), [](Index i) { return i; }) {}
 
 Index FirstSeenOrder::emit(Index root_child, uint32_t first_id, const RecordSink& sink) {
   uint32_t next_id = first_id;
@@ -101,7 +105,7 @@ bool FirstSeenOrder::emit_node(Index node, uint32_t parent, uint32_t id, const R
   first_.entries(node, entries_);
   if (is_tail(index_, node, depth, entries_.size())) return false;
   const uint32_t mass = mass_of_all(index_, node);
-  if (mass < prune_min_mass_ && first_depth >= prune_min_depth_) return false;
+  if (pruning_.drops(mass, first_depth)) return false;
   std::sort(entries_.begin(), entries_.end(), [](const SeenEntry& a, const SeenEntry& b) { return a.first > b.first; });
   ordered_.clear();
   for (const SeenEntry& entry : entries_) ordered_.push_back(entry.entry);

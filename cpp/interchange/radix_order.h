@@ -20,6 +20,14 @@ struct RadixRecord {
 };
 using RecordSink = std::function<void(const RadixRecord&)>;
 
+/// Drops edges of too little mass from a depth on, with all below them.
+struct EdgePruning {
+  Index min_mass = 1;
+  int min_depth = 4;
+
+  bool drops(Index mass, int first_depth) const { return mass < min_mass && first_depth >= min_depth; }
+};
+
 /// Nodes [begin, end), where `begin` is the generation-th edge on the way from the root. It is a run of whole subtrees
 /// of siblings, or one node alone.
 struct NodeRange {
@@ -32,7 +40,7 @@ struct NodeRange {
 /// stored. Edges that run into the end of the text have no record, whether the index has them or not.
 class BreadthFirstOrder {
  public:
-  explicit BreadthFirstOrder(const TrieIndex& index);
+  BreadthFirstOrder(const TrieIndex& index, const EdgePruning& pruning);
 
   Index n_records() const { return n_records_; }
   /// Gives sink the records of a range in the order of their ids. The ranges before it must have been passed.
@@ -47,6 +55,7 @@ class BreadthFirstOrder {
   bool emit_generation(const NodeRange& range, size_t generation, const RecordSink& sink) const;
 
   const TrieIndex& index_;
+  const EdgePruning pruning_;
   Index n_records_ = 0;
   std::vector<uint32_t> first_id_;  // of each generation; that of the root, 0, has id 0
   std::vector<uint32_t> rank_;      // records of each generation in the ranges that were passed
@@ -58,7 +67,7 @@ class BreadthFirstOrder {
 class FirstSeenOrder {
  public:
   /// index: of every start, not pruned, and not imported.
-  FirstSeenOrder(const TrieIndex& index, Index prune_min_mass, int prune_min_depth);
+  FirstSeenOrder(const TrieIndex& index, const EdgePruning& pruning);
 
   /// Gives sink the records below one root child, the first of which gets `first_id`. Returns how many.
   Index emit(Index root_child, uint32_t first_id, const RecordSink& sink);
@@ -71,8 +80,7 @@ class FirstSeenOrder {
   bool emit_node(Index node, uint32_t parent, uint32_t id, const RecordSink& sink);
 
   const TrieIndex& index_;
-  const Index prune_min_mass_;
-  const int prune_min_depth_;
+  const EdgePruning pruning_;
   FirstStarts first_;
   std::vector<Waiting> queue_;
   std::vector<Index> children_;

@@ -1,8 +1,9 @@
-// What an export asks of an index: which text and starts it must come from.
+// The text behind an index that is exported: what a format asks of it, and how it is described.
 #pragma once
 
 #include <string>
 
+#include "cpp/interchange/output_folder.h"
 #include "cpp/trie/trie_index.h"
 
 namespace agpt {
@@ -10,12 +11,13 @@ namespace agpt {
 /// Tokens of the text that the trie was made from, which an imported index does not have.
 Index n_source_tokens(const TrieIndex& index);
 
-/// Throw ArgumentError, saying that `what` needs it, unless the index is of a running text and of every start; unless
-/// it has the text that it was made from.
+/// Throws ArgumentError, saying what `what` is, unless the index is of a running text and of every start.
 void require_every_start(const TrieIndex& index, const std::string& what);
-void require_text(const TrieIndex& index, const std::string& what);
 
-/// The index of the same text, depth and starts without pruning.
-TrieIndex rebuild_unpruned(const TrieIndex& index);
+/// The index of the same text, depth and starts, without pruning and with all edges at the end of the text.
+TrieIndex rebuild_whole(const TrieIndex& index);
+
+/// The end of every file that describes a trie: tokens, size of the vocabulary, hash, name of the tokenizer.
+void write_source(const TrieIndex& index, RecordWriter& file);
 
 }  // namespace agpt

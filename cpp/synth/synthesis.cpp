@@ -18,6 +18,7 @@ void require_suitable(const TrieIndex& index, const SynthesisOptions& options) {
                "the number of tokens is " + std::to_string(options.n_tokens) + ", but a text has none or more");
   AGPT_REQUIRE(options.space_align_topk >= 1,
                "space_align_topk is " + std::to_string(options.space_align_topk) + ", but must be 1 or more");
+  index.require_text("synthesis");
   AGPT_REQUIRE(!index.options().reverse,
                "the index reads its text backwards, and would write it so: build it without reverse");
   AGPT_REQUIRE(index.options().starts.rule != Starts::Rule::documents,

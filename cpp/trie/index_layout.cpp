@@ -28,13 +28,14 @@ uint64_t n_elements(const IndexHeader& header, Column column) {
 bool options_are_valid(const IndexHeader& h) {
   const auto rule = static_cast<Starts::Rule>(h.start_rule);
   const bool has_documents = h.boundary != kNoBoundary, strides = rule == Starts::Rule::stride,
-             spreads = rule == Starts::Rule::max;
+             spreads = rule == Starts::Rule::max, imported = rule == Starts::Rule::imported;
   constexpr uint64_t kMaxIndex = std::numeric_limits<Index>::max(), kMaxInt = std::numeric_limits<int>::max();
-  return h.start_rule <= static_cast<uint32_t>(Starts::Rule::documents) &&
-         (has_documents ? !strides && !spreads : rule != Starts::Rule::documents) &&
+  return h.start_rule <= static_cast<uint32_t>(Starts::Rule::imported) &&
+         (has_documents ? !strides && !spreads && !imported : rule != Starts::Rule::documents) &&
          (strides ? h.start_stride >= 1 && h.start_stride <= kMaxIndex : h.start_stride == 1) &&
          (spreads ? h.start_count >= 1 && h.start_count <= kMaxIndex && h.start_offset <= kMaxIndex
-                  : h.start_count == 0 && h.start_offset == 0) &&
+                  : h.start_offset == 0 &&
+                        (imported ? h.start_count < static_cast<uint64_t>(kMaxTokens) : h.start_count == 0)) &&
          h.corpus_end <= static_cast<uint32_t>(CorpusEnd::reference) &&
          (!has_documents || h.corpus_end == static_cast<uint32_t>(CorpusEnd::exact)) && h.reversed <= 1 &&
          h.prune_min_mass >= 1 && h.prune_min_mass <= kMaxIndex && h.prune_min_depth >= 1 &&
@@ -43,13 +44,15 @@ bool options_are_valid(const IndexHeader& h) {
 
 bool scalars_are_valid(const IndexHeader& h) {
   const uint64_t max_tokens = static_cast<uint64_t>(kMaxTokens), max_nodes = uint64_t{1} << 32;
+  const bool is_imported = h.start_rule == static_cast<uint32_t>(Starts::Rule::imported);
+  const uint64_t n_source_tokens = is_imported ? h.start_count : h.n_tokens;
   return options_are_valid(h) && h.depth >= 1 && h.depth <= kMaxDepth && h.vocabulary_size >= 1 &&
          h.vocabulary_size <= max_tokens &&
          h.token_bytes == static_cast<uint32_t>(token_bytes_for(static_cast<Index>(h.vocabulary_size))) &&
          (h.boundary == kNoBoundary || h.boundary == h.vocabulary_size - 1) &&
          h.vocabulary_kind <= static_cast<uint32_t>(VocabularyKind::tokenizer) && h.n_tokens >= 2 &&
-         h.n_tokens < max_tokens && h.n_held_out < max_tokens && h.n_starts <= h.n_tokens && h.n_nodes < max_nodes &&
-         h.n_leaves <= h.n_nodes && h.n_leaves <= h.n_starts;
+         h.n_tokens < max_tokens && h.n_held_out < max_tokens && h.n_starts <= n_source_tokens &&
+         h.n_nodes < max_nodes && h.n_leaves <= h.n_nodes && h.n_leaves <= h.n_starts;
 }
 
 // Each column is at the first multiple of 64 behind the one before, and the last ends the file.

@@ -57,18 +57,18 @@ std::string Starts::to_string() const {
       return text;
     }
     case Rule::documents:
+      return "documents";
+    case Rule::imported:
       break;
   }
-  return "documents";
+  return "imported";
 }
 
 Starts Starts::canonical() const {
   Starts same{.rule = rule};
   if (rule == Rule::stride) same.stride = stride;
-  if (rule == Rule::max) {
-    same.count = count;
-    same.offset = offset;
-  }
+  if (rule == Rule::max || rule == Rule::imported) same.count = count;
+  if (rule == Rule::max) same.offset = offset;
   return same;
 }
 
@@ -85,6 +85,9 @@ void IndexOptions::validate() const {
                                                      ", but must be from 1 to " + std::to_string(kMaxDepth));
   AGPT_REQUIRE(val_fraction >= 0 && val_fraction < 1,
                "the held-out fraction is " + std::to_string(val_fraction) + ", but must be at least 0 and less than 1");
+  AGPT_REQUIRE(
+      starts.rule != Starts::Rule::imported,
+      "the starts 'imported' are those of an index that was imported: a text has every, stride, max or documents");
   AGPT_REQUIRE(starts.rule != Starts::Rule::stride || starts.stride >= 1,
                "the stride of the starts is " + std::to_string(starts.stride) + ", but must be at least 1");
   AGPT_REQUIRE(starts.rule != Starts::Rule::max || starts.count >= 1,

@@ -14,6 +14,7 @@ struct Starts {
     stride,     ///< every stride-th token of a text
     max,        ///< at most `count` tokens of a text, evenly spread and rotated by `offset`
     documents,  ///< the first boundary of each document
+    imported,   ///< unknown: the trie was read from a file without its text, which had `count` tokens
   };
   Rule rule = Rule::every;
   Index stride = 1;

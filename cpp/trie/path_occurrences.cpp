@@ -52,6 +52,7 @@ std::vector<Index> search_text(const TrieIndex& index, std::span<const Token> pa
 }  // namespace
 
 std::vector<Index> find_occurrences(const TrieIndex& index, std::span<const Token> path, Index limit) {
+  index.require_text("finding occurrences");
   const TrieIndex::Place place = index.locate(path);
   if (static_cast<size_t>(place.depth) < path.size()) return {};
   const Index count = path.empty() ? index.n_starts() : index.row_mass(place.node, place.depth);

@@ -66,6 +66,8 @@ StartSet StartSet::choose(TokenView tokens, std::optional<Token> boundary, const
     case Starts::Rule::documents:
       AGPT_REQUIRE(boundary, "the starts 'documents' need a corpus of documents, but this is a running text");
       return StartSet(document_starts(tokens, *boundary));
+    case Starts::Rule::imported:
+      throw ArgumentError("an imported index does not know its starts");
   }
   const Index stride = std::min(rule.stride, kMaxTokens);
   return StartSet(static_cast<uint32_t>((n_candidates + stride - 1) / stride), static_cast<uint32_t>(stride));

@@ -71,6 +71,11 @@ TrieIndex::TrieIndex(ByteImage image, const std::string& name)
   }
 }
 
+void TrieIndex::require_text(const std::string& purpose) const {
+  AGPT_REQUIRE(has_text(), "the index was imported without its text, which " + purpose +
+                               " needs: import it with the text (agpt-build --import PATH CORPUS)");
+}
+
 void TrieIndex::save(const std::string& path) const {
   FileWriter file(path);
   file.write(std::as_bytes(std::span(kIncompleteMagic)));

@@ -57,6 +57,10 @@ class TrieIndex {
   TokenView tokens() const { return columns_.tokens; }
   Index n_tokens() const { return columns_.tokens.size(); }
   Token token(Index i) const { return columns_.tokens[i]; }
+  /// Whether tokens() is the text that the trie was built from. That of an imported index is made up of its paths.
+  bool has_text() const { return options_.starts.rule != Starts::Rule::imported; }
+  /// Throws ArgumentError, saying that `purpose` needs the text, unless has_text().
+  void require_text(const std::string& purpose) const;
   /// The text that the trie has not seen; backwards too if reversed.
   TokenView held_out() const { return columns_.held_out; }
 
@@ -65,7 +69,7 @@ class TrieIndex {
   bool has_documents() const { return vocabulary_.boundary().has_value(); }
   /// What the index was built with.
   const IndexOptions& options() const { return options_; }
-  /// Hash of the training tokens.
+  /// Hash of the training tokens, those of the text that an imported index was made from included.
   uint64_t token_hash() const { return header_.token_hash; }
 
   /// The node whose edge holds that row.

@@ -191,24 +191,11 @@ void TriePartBuilder<Id>::emit(const Edge& edge) {
     part_->ended_depth.push_back(static_cast<uint8_t>(at));
     ++parent.mass;  // the parent's target, the edge's first token, was seen once more
   }
-  if (!ended_.empty()) add_ended_totals(parent.depth, edge);
+  part_->totals.add_ended(parent.depth, edge.depth, edge.mass, ended_);
   parent.mass += edge.mass;
   if (parent.depth > 0) ++part_->n_entries;
   part_->parent_depth.push_back(static_cast<uint8_t>(parent.depth));
   part_->label.push_back(tokens_[edge.start + size_t{parent.depth}]);
-}
-
-// The rows above the point where a suffix ended have more mass than the endpoint.
-template <class Id>
-void TriePartBuilder<Id>::add_ended_totals(uint32_t parent_depth, const Edge& edge) {
-  for (uint32_t depth = parent_depth + 1; depth < edge.depth; ++depth) {
-    const uint32_t mass = edge.mass + n_ended_below(depth, edge);
-    const uint64_t becomes_shared = edge.mass == 1 && mass > 1;
-    part_->totals.mass[depth] += mass - edge.mass;
-    part_->totals.mass[depth + 1] -= mass - edge.mass;
-    part_->totals.shared[depth] += becomes_shared;
-    part_->totals.shared[depth + 1] -= becomes_shared;
-  }
 }
 
 template <class Id>

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <algorithm>
+#include <span>
 #include <vector>
 
 #include "cpp/trie/index_layout.h"
@@ -58,6 +59,20 @@ struct DepthTotals {
     mass[parent_depth + 1] += edge_mass;
     mass[depth + 1] -= edge_mass;
     ++nodes[depth];
+  }
+
+  /// The rows above the points where starts ended on the edge have more mass than its endpoint. ended: the depths.
+  void add_ended(uint32_t parent_depth, uint32_t depth, uint32_t endpoint_mass, std::span<const uint32_t> ended) {
+    if (ended.empty()) return;
+    for (uint32_t d = parent_depth + 1; d < depth; ++d) {
+      uint32_t more = 0;
+      for (const uint32_t at : ended) more += d < at && at <= depth;
+      const uint64_t becomes_shared = endpoint_mass == 1 && more > 0;
+      mass[d] += more;
+      mass[d + 1] -= more;
+      shared[d] += becomes_shared;
+      shared[d + 1] -= becomes_shared;
+    }
   }
 };
 
@@ -143,7 +158,6 @@ class TriePartBuilder {
   bool is_kept(const Edge& edge) const;
   void emit(const Edge& edge);
   void drop(const Edge& edge);
-  void add_ended_totals(uint32_t parent_depth, const Edge& edge);
   uint32_t n_ended_below(uint32_t depth, const Edge& edge) const;
   void make_leaf(uint32_t start);
 

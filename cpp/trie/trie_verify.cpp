@@ -35,7 +35,7 @@ class Verifier {
       report("the checksum of the content is wrong: the file is damaged");
     } else if (const auto fault = find_structure_fault(index_.header(), index_.columns(), index_.bytes())) {
       report(*fault);
-    } else if (text_is_sound()) {
+    } else if (index_.has_text() && text_is_sound()) {
       check_trie();
     }
     if (n_violations_ > kShown)

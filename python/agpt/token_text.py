@@ -69,6 +69,7 @@ def text_of_split(data: TrainingSource, split: str) -> TokenText:
                 "a corpus has no held-out part: build an index with val_fraction above 0"
             )
         return TokenText.from_tokens(data.tokens, boundary)
+    data.require_text("reading it as a running text")
     if split == TRAIN:
         return TokenText.from_tokens(data.tokens, boundary)
     if data.held_out.size == 0 and split == VALIDATION:

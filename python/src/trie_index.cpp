@@ -9,6 +9,7 @@
 
 #include <cstdio>
 
+#include "cpp/interchange/imported_verify.h"
 #include "cpp/trie/build_plan.h"
 #include "cpp/trie/index_builder.h"
 #include "cpp/trie/trie_verify.h"
@@ -138,6 +139,11 @@ void bind_text(nb::class_<TrieIndex>& index) {
           nb::for_getter(nb::sig("def held_out(self) -> numpy.typing.NDArray[typing.Any]")),
           "The text that the trie has not seen, in place and read-only.")
       .def_prop_ro("n_tokens", &TrieIndex::n_tokens, "Tokens of the training text.")
+      .def_prop_ro("has_text", &TrieIndex::has_text,
+                   "Whether tokens is the text that the trie was built from; that of an imported index is made up of "
+                   "its paths.")
+      .def("require_text", &TrieIndex::require_text, "purpose"_a,
+           "ArgumentError, saying that `purpose` needs the text, unless has_text.")
       .def_prop_ro("vocabulary", &TrieIndex::vocabulary, nb::rv_policy::reference_internal)
       .def_prop_ro("vocab_size", &TrieIndex::vocabulary_size)
       .def_prop_ro("documents", &TrieIndex::has_documents, "Whether the text is made of documents.")
@@ -152,6 +158,7 @@ void bind_text(nb::class_<TrieIndex>& index) {
 
 std::vector<std::string> verify(const TrieIndex& index, bool deep) {
   nb::gil_scoped_release release;
+  if (!index.has_text()) return agpt::verify_imported_index(index);
   std::vector<std::string> violations = agpt::verify_trie_index(index);
   if (deep && violations.empty()) violations = agpt::verify_by_rebuilding(index);
   return violations;

@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
+from agpt import TrieIndex
 from agpt.cli.byte_size import ByteSize, in_units
-from agpt.cli.conventions import Command, common_options, emit
+from agpt.cli.conventions import Command, common_options, emit, refuse_given
 from agpt.cli.data_options import (
     INDEX_SUFFIX,
     INPUT_FILE,
@@ -16,12 +17,24 @@ from agpt.cli.data_options import (
     index_options,
     one_index,
     plan_index,
+    read_texts,
 )
 from agpt.files import require_writable
+from agpt.interchange import import_index
+
+IMPORT_OPTIONS = {"tokenizer", "text_field", "threads"}
 
 
 @click.command("agpt-build", cls=Command)
-@click.argument("corpus", type=INPUT_FILE, nargs=-1, required=True)
+@click.argument("corpus", type=INPUT_FILE, nargs=-1)
+@click.option(
+    "--import",
+    "imported",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Read the trie of a reference builder, a folder or file; with CORPUS prove it to be that "
+    "of the text, without keep the trie alone.",
+)
 @click.option("--depth", type=int, default=32, show_default=True, help="Longest path.")
 @click.option(
     "--out",
@@ -45,22 +58,39 @@ from agpt.files import require_writable
 )
 @click.option("--plan", is_flag=True, help="Print what the build would cost, and do not build.")
 @common_options
+@click.pass_context
 def command(
-    corpus: tuple[Path, ...], out: Path | None, plan: bool, as_json: bool, **options: Any
+    context: click.Context,
+    corpus: tuple[Path, ...],
+    imported: Path | None,
+    out: Path | None,
+    plan: bool,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Build the prefix trie of the texts CORPUS..., read in the order given.
 
     A text is a file of text, or of JSON objects, one a line (.jsonl); either may be compressed
     (.gz, .zst); - is standard input.
     """
+    if not corpus and imported is None:
+        raise click.UsageError("Missing argument 'CORPUS...'.", context)
     if (index_file := one_index(corpus)) is not None:
         raise click.UsageError(f"{index_file} is an index already: name the texts to build from")
+    if imported is not None:
+        not_asked = {"plan", *options} - IMPORT_OPTIONS
+        refuse_given(context, not_asked, "is not asked for by --import")
     if plan:
         return _print_plan(as_json, plan_index(corpus, **options))
-    out = default_output(corpus, INDEX_SUFFIX) if out is None else out
+    if out is None:
+        out = default_output(corpus or [imported or Path()], INDEX_SUFFIX)
     require_writable(out)
     start = time.perf_counter()
-    index = build_index_file(out, corpus, **options)
+    if imported is None:
+        index = build_index_file(out, corpus, **options)
+    else:
+        index = _import(imported, corpus, **{name: options[name] for name in IMPORT_OPTIONS})
+        index.save(str(out))
     seconds = time.perf_counter() - start
     held_out = int(index.held_out.size)
     values = {
@@ -100,3 +130,12 @@ def _print_plan(as_json: bool, plan: dict[str, Any]) -> None:
         f"{in_units(plan['peak_memory_bytes'])} of memory, "
         f"sorted in {plan['n_groups']} groups{folder}",
     )
+
+
+def _import(
+    path: Path, corpus: tuple[Path, ...], tokenizer: str, text_field: str, threads: int
+) -> TrieIndex:
+    if not corpus:
+        return import_index(path)
+    text = read_texts(corpus, tokenizer, documents=False, text_field=text_field)
+    return import_index(path, text, threads)

@@ -5,21 +5,30 @@ from pathlib import Path
 
 import click
 
-from agpt._engine import export_radix
 from agpt.cli.conventions import Command, common_options, emit, refuse_given
 from agpt.cli.data_options import INPUT_FILE, open_index
+from agpt.interchange import FORMATS, export_index
 
 
 @click.command("agpt-export", cls=Command)
 @click.argument("index", type=INPUT_FILE)
 @click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(FORMATS),
+    default=FORMATS[0],
+    show_default=True,
+    help="A folder of edges by depth, a folder of paths by depth, or one file of paths in the "
+    "order of insertion.",
+)
+@click.option(
     "--order",
     type=click.Choice(["a", "b"]),
     default="a",
     show_default=True,
-    help="Whose ids: a breadth first by token, b by first token and then the latest seen first.",
+    help="Of radix: a breadth first by token, b by first token and then the latest seen first.",
 )
-@click.option("--per-subtree", is_flag=True, help="Write a file for each subtree, too.")
+@click.option("--per-subtree", is_flag=True, help="Of radix: write a file for each subtree, too.")
 @click.option(
     "--subtree-level",
     type=click.IntRange(1, 2),
@@ -37,23 +46,33 @@ def command(
     index: Path,
     out: Path,
     as_json: bool,
+    file_format: str,
     order: str,
     per_subtree: bool,
     subtree_level: int,
 ) -> None:
     """Write the index file INDEX in a format of the reference builders, byte for byte."""
+    if file_format != "radix":
+        radix_only = {"order", "per_subtree", "subtree_level"}
+        refuse_given(context, radix_only, "is about --format radix")
     if not per_subtree:
         refuse_given(context, {"subtree_level"}, "needs --per-subtree")
+    level = subtree_level if per_subtree else 0
     start = time.perf_counter()
-    figures = export_radix(
-        open_index(index), out, order=order, subtree_level=subtree_level if per_subtree else 0
+    figures = export_index(open_index(index), out, file_format, order=order, subtree_level=level)
+    emit_export(as_json, out, figures, time.perf_counter() - start)
+
+
+def emit_export(as_json: bool, out: Path, figures: dict[str, int], seconds: float) -> None:
+    """Prints what was written."""
+    files = [out] if out.is_file() else [path for path in out.rglob("*") if path.is_file()]
+    n_bytes = sum(file.stat().st_size for file in files)
+    values = {"path": str(out), "files": len(files), "bytes": n_bytes, **figures}
+    counts = ", ".join(
+        f"{n:,} {name.removeprefix('n_').replace('_', ' ')}" for name, n in figures.items()
     )
-    seconds = time.perf_counter() - start
-    n_bytes = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
-    values = {"path": str(out), "bytes": n_bytes, **figures, "seconds": seconds}
     emit(
         as_json,
-        values,
-        f"{out}: {figures['n_records']:,} records, {figures['edge_tokens']:,} edge tokens, "
-        f"{n_bytes:,} bytes, {seconds:.1f} s",
+        {**values, "seconds": seconds},
+        f"{out}: {counts}, {n_bytes:,} bytes in {len(files):,} files, {seconds:.1f} s",
     )

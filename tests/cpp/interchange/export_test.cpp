@@ -1,51 +1,12 @@
 // Exported files against those of the reference builders, written out literally, byte for byte.
 #include <doctest/doctest.h>
 
-#include "cpp/base/error.h"
-#include "cpp/base/random.h"
+#include "cpp/interchange/path_trie_export.h"
 #include "cpp/interchange/radix_export.h"
-#include "cpp/trie/index_builder.h"
-#include "tests/cpp/interchange/reference_builders.h"
+#include "tests/cpp/interchange/random_cases.h"
 
 namespace agpt {
 namespace {
-
-struct Case {
-  Text text;
-  Index vocabulary_size;
-  IndexOptions options;
-
-  Text as_read() const { return options.reverse ? Text(text.rbegin(), text.rend()) : text; }
-  TrieIndex build() const {
-    return build_trie_index(Corpus::from_tokens(std::span<const Token>(text), vocabulary_size), options);
-  }
-  Pruning pruning() const { return {options.prune_min_mass, options.prune_min_depth}; }
-};
-
-Case random_case(Random& random) {
-  Case c;
-  const auto n = static_cast<size_t>(2 + random.below(random.below(4) == 0 ? 120 : 24));
-  c.vocabulary_size = static_cast<Index>(1 + random.below(4));
-  for (size_t i = 0; i < n; ++i)
-    c.text.push_back(static_cast<Token>(random.below(static_cast<uint64_t>(c.vocabulary_size))));
-  if (random.below(8) == 0)  // periodic
-    for (size_t i = 3; i < n; ++i) c.text[i] = c.text[i - 3];
-  c.vocabulary_size += static_cast<Index>(random.below(2));  // an id that does not occur
-  c.options.depth = static_cast<int>(1 + random.below(9));
-  c.options.reverse = random.below(3) == 0;
-  if (random.below(3) == 0) {
-    c.options.prune_min_mass = static_cast<Index>(1 + random.below(3));
-    c.options.prune_min_depth = static_cast<int>(1 + random.below(4));
-  }
-  c.options.corpus_end = random.below(2) == 0 ? CorpusEnd::reference : CorpusEnd::exact;
-  return c;
-}
-
-Files exported(const TrieIndex& index, BuilderOrder order, SubtreeFiles subtrees) {
-  MemoryFolder folder;
-  export_radix(index, {order, subtrees}, folder);
-  return folder.files();
-}
 
 TEST_CASE("radix directories are those of both builders on random corpora, byte for byte") {
   Random random(1);
@@ -68,6 +29,45 @@ TEST_CASE("radix directories are those of both builders on random corpora, byte 
             radix_files(b, text, c.vocabulary_size, false));
     REQUIRE(exported(index, BuilderOrder::first_seen, SubtreeFiles::unigram) ==
             radix_files(b, text, c.vocabulary_size, true));
+  }
+}
+
+TEST_CASE("leveled directories and single files are those of their builders on random corpora, byte for byte") {
+  Random random(4);
+  for (int round = 0; round < 3000; ++round) {
+    Case c = random_case(random);
+    CAPTURE(round);
+    c.options.prune_min_mass = 1;
+    const Text text = c.as_read();
+    const int depth = c.options.depth;
+    MemoryFolder folder;
+    export_leveled(c.build(), folder);
+    REQUIRE(folder.files() == LeveledBuilder(text, depth).files(text, depth, c.vocabulary_size));
+    export_single(c.build(), folder.create("every"));
+    REQUIRE(folder.files().at("every") == SingleFileBuilder::bytes(text, depth, -1, 0, c.vocabulary_size));
+    c.options.starts = {.rule = Starts::Rule::max,
+                        .count = static_cast<Index>(1 + random.below(30)),
+                        .offset = static_cast<Index>(random.below(40))};
+    export_single(c.build(), folder.create("some"));
+    REQUIRE(folder.files().at("some") ==
+            SingleFileBuilder::bytes(text, depth, c.options.starts.count, c.options.starts.offset, c.vocabulary_size));
+  }
+}
+
+TEST_CASE("pruning while exporting is pruning while building") {
+  Random random(9);
+  for (int round = 0; round < 500; ++round) {
+    Case c = random_case(random);
+    CAPTURE(round);
+    c.options.prune_min_mass = static_cast<Index>(2 + random.below(3));
+    Case unpruned = c;
+    unpruned.options.prune_min_mass = 1;
+    for (const BuilderOrder order : {BuilderOrder::breadth_first, BuilderOrder::first_seen}) {
+      MemoryFolder folder;
+      export_radix(unpruned.build(),
+                   {order, SubtreeFiles::unigram, c.options.prune_min_mass, c.options.prune_min_depth}, folder);
+      REQUIRE(folder.files() == exported(c.build(), order, SubtreeFiles::unigram));
+    }
   }
 }
 

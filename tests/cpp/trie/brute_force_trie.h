@@ -71,6 +71,7 @@ struct BruteForceTrie {
           if (is_boundary && inside) chosen.push_back(i);
           break;
         case Starts::Rule::max:
+        case Starts::Rule::imported:
           break;
       }
     }
