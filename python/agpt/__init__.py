@@ -17,6 +17,7 @@ from agpt._engine import (
     Vocabulary,
 )
 from agpt._engine import version as __version__
+from agpt.data.sequences import read_sequences
 from agpt.evaluation import Evaluation
 from agpt.memorisation import Memorisation, memorisation
 from agpt.model import Model
@@ -48,5 +49,6 @@ __all__ = [
     "Vocabulary",
     "__version__",
     "memorisation",
+    "read_sequences",
     "synthesize",
 ]

@@ -146,7 +146,7 @@ def test_an_offset_counts_from_the_beginning_of_its_file(tmp_path: Path, suffix:
         (b'{"body": "a", "id": 1}', "line 3 has no field 'text', but 'body', 'id': .*--text-field"),
         (b"{}", "line 3 has no field 'text', but no fields"),
         (b'{"text": null}', "line 3: the field 'text' is no text, but of type NoneType"),
-        (b'{"text": "\\ud800"}', "line 3 has half a character"),
+        (b'{"text": "\\ud800"}', "line 3: the field 'text' has half a character"),
         (b'{"text": "\xff"}', "is not UTF-8: byte 0xFF at offset 28"),
     ],
 )

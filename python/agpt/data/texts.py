@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from agpt._engine import FormatError
 from agpt.data.decompression import (
@@ -69,10 +70,16 @@ class TextFiles:
 
     def _fields(self, path: str) -> Iterator[str]:
         """The text of each object of a file of JSON lines; blank lines are left out."""
+        for place, fields in self.objects(path):
+            yield _field_of(fields, self.text_field, place)
+
+    def objects(self, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The objects of a file of JSON lines, each with its place for errors; no blank lines."""
         strict = dataclasses.replace(self, any_bytes=False)  # JSON is UTF-8
         for number, line in enumerate(_lines(strict._decoded(path)), start=1):
             if line and not line.isspace():
-                yield _field_of(line, self.text_field, f"{path}, line {number}")
+                place = f"{display_name(path)}, line {number}"
+                yield place, _object_of(line, place)
 
     def _decoded(self, path: str) -> Iterator[str]:
         """The characters of a file, in pieces."""
@@ -132,32 +139,39 @@ def _lines(pieces: Iterable[str]) -> Iterator[str]:
     yield "".join(begun)
 
 
-def _field_of(line: str, field: str, place: str) -> str:
+def _object_of(line: str, place: str) -> dict[str, Any]:
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise FormatError(f"{place} is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise FormatError(f"{place} is no JSON object: each line must be one, with a text in it")
-    if field not in value:
-        names = ", ".join(repr(name) for name in value) or "no fields"
+    return value
+
+
+def _field_of(fields: dict[str, Any], field: str, place: str) -> str:
+    if field not in fields:
+        names = ", ".join(repr(name) for name in fields) or "no fields"
         raise FormatError(
             f"{place} has no field {field!r}, but {names}: name the one to read with --text-field"
         )
-    text = value[field]
-    if not isinstance(text, str):
-        kind = type(text).__name__
-        raise FormatError(f"{place}: the field {field!r} is no text, but of type {kind}")
-    if not text.isascii():
-        _require_characters(text, place)
-    return text
+    return checked_text(fields[field], f"{place}: the field {field!r}")
 
 
-def _require_characters(text: str, place: str) -> None:
+def checked_text(value: object, name: str) -> str:
+    """A value of a JSON line that must be a text; FormatError calls it `name`."""
+    if not isinstance(value, str):
+        raise FormatError(f"{name} is no text, but of type {type(value).__name__}")
+    if not value.isascii():
+        _require_characters(value, name)
+    return value
+
+
+def _require_characters(text: str, name: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise FormatError(f"{place} has half a character: a lone surrogate in its text") from error
+        raise FormatError(f"{name} has half a character: a lone surrogate") from error
 
 
 def _not_utf8(path: str, offset: int, error: UnicodeDecodeError) -> FormatError:
