@@ -16,6 +16,7 @@ from agpt.model import Model
 from agpt.token_text import TokenText
 from agpt.train_config import resolved_threads
 
+LARGEST_LOSS_OF_PERPLEXITY = 700.0
 FIRST_CONTINUATION_BYTE, END_OF_CONTINUATION_BYTES = 0x80, 0xC0
 
 
@@ -66,6 +67,11 @@ class Evaluation:
             f"bits_per_byte={_number(self.bits_per_byte)} "
             f"seconds={self.seconds:.2f}"
         )
+
+
+def perplexity_of(loss: float) -> float:
+    """exp(loss), infinite where a float cannot hold it."""
+    return math.exp(loss) if loss < LARGEST_LOSS_OF_PERPLEXITY else math.inf
 
 
 def _number(value: float | None) -> str:
@@ -142,7 +148,7 @@ def evaluate_with(
         stride=stride,
         positions=positions,
         loss=loss,
-        perplexity=math.exp(loss) if loss < 700 else math.inf,
+        perplexity=perplexity_of(loss),
         bits_per_character=None if size is None else bits * text.tokens.size / size[0],
         bits_per_byte=None if size is None else bits * text.tokens.size / size[1],
         seconds=seconds,

@@ -54,11 +54,7 @@ def _sequence_source(model: Model, data: SequenceTrie, config: TrainConfig) -> _
         raise ArgumentError(
             "sequences have weights of their own: leave tails, mass_weight and curriculum alone"
         )
-    if data.depth > model.config.context:
-        raise ArgumentError(
-            f"the longest sequence is {data.depth} tokens long, but the model's context is "
-            f"{model.config.context}: make the model with context={data.depth}"
-        )
+    require_context_for(model, data)
     return _engine.sequence_source(
         data,
         positions=0 if config.unit == "pass" else config.positions_per_step,
@@ -66,6 +62,15 @@ def _sequence_source(model: Model, data: SequenceTrie, config: TrainConfig) -> _
         seed=config.seed,
         batch_rows=config.batch_rows,
     )
+
+
+def require_context_for(model: Model, sequences: SequenceTrie) -> None:
+    """Refuses, by ArgumentError, sequences that are longer than the model's context."""
+    if sequences.depth > model.config.context:
+        raise ArgumentError(
+            f"the longest sequence is {sequences.depth} tokens long, but the model's context is "
+            f"{model.config.context}: make the model with context={sequences.depth}"
+        )
 
 
 def window_context(model: Model, config: TrainConfig) -> int:

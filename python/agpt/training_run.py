@@ -8,15 +8,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from agpt._engine import SequenceTrie
 from agpt.evaluation import Evaluation, resolved_window
 from agpt.run_files import best_path_of, keep_numbered, log_path_of, remove_partial
+from agpt.sequence_evaluation import SequenceEvaluation, evaluate_tree
 from agpt.step_report import StepReport
+from agpt.step_sources import require_context_for
 from agpt.stop_signals import StopRequested, StopSignals
 from agpt.token_text import VALIDATION
 from agpt.trainer import Trainer
 from agpt.training_log import EVALUATION, STEP, STOPPED, TrainingLog
 
 EVALUATIONS_BY_DEFAULT = 10
+
+HeldOutEvaluation = Evaluation | SequenceEvaluation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +53,8 @@ class RunOptions:
     """Context of evaluations; None is the trained one."""
     has_held_out: bool = True
     """False where the data hold nothing out: then nothing is evaluated."""
+    held_out_sequences: SequenceTrie | None = None
+    """What is evaluated on where the data are sequences: they hold nothing out themselves."""
     save_every: SaveEvery = EVERY_MINUTE
     """When the last checkpoint is written, apart from the end; neither means at the end only."""
     keep: int = 0
@@ -69,7 +76,7 @@ class RunResult:
     seconds: float
     cpu_seconds: float
     training_seconds: float
-    evaluation: Evaluation | None
+    evaluation: HeldOutEvaluation | None
     best_loss: float | None
     stopped_by: signal.Signals | None
     written: bool
@@ -97,6 +104,8 @@ class TrainingRun:
     ) -> None:
         """Prepares a run from where the trainer stands."""
         resolved_window(trainer.model, options.eval_context, None)  # refuses it before the work
+        if options.held_out_sequences is not None:
+            require_context_for(trainer.model, options.held_out_sequences)
         self._trainer = trainer
         self._options = options
         self._on_step = on_step
@@ -105,7 +114,7 @@ class TrainingRun:
         self._positions = 0
         self._training_seconds = 0.0
         self._loss: float | None = None
-        self._evaluation: Evaluation | None = None
+        self._evaluation: HeldOutEvaluation | None = None
         self._evaluated_step: int | None = None
         self._start = self._cpu_start = self._saved_at = 0.0
         self._saved_step: int | None = None
@@ -168,7 +177,7 @@ class TrainingRun:
         if not options.has_held_out or self._evaluated_step == trainer.step_count:
             return
         with signals.interruptible():
-            evaluation = trainer.evaluate(VALIDATION, options.eval_context)
+            evaluation = self._held_out_evaluation()
         self._evaluation, self._evaluated_step = evaluation, trainer.step_count
         log.write(EVALUATION, {"step": trainer.step_count} | evaluation.to_dict())
         if self._on_evaluation is not None:
@@ -179,6 +188,12 @@ class TrainingRun:
         if trainer.best_loss is None or evaluation.loss < trainer.best_loss:
             trainer.best_loss = evaluation.loss
             trainer.save_checkpoint(options.best)
+
+    def _held_out_evaluation(self) -> HeldOutEvaluation:
+        options = self._options
+        if options.held_out_sequences is not None:
+            return evaluate_tree(self._trainer, options.held_out_sequences)
+        return self._trainer.evaluate(VALIDATION, options.eval_context)
 
     def _eval_every(self) -> int:
         every = self._options.eval_every
@@ -209,7 +224,7 @@ class TrainingRun:
         )
 
 
-def evaluation_line(mode: str, elapsed: float, step: int, evaluation: Evaluation) -> str:
+def evaluation_line(mode: str, elapsed: float, step: int, evaluation: HeldOutEvaluation) -> str:
     """The line of a held-out evaluation; scripts read it by its names."""
     fields: dict[str, Any] = {
         "mode": mode,

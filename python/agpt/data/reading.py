@@ -39,7 +39,7 @@ def read_corpus(
         tokenizer = os.fspath(tokenizer)
         if tokenizer.endswith(TOKENIZER_SUFFIX):
             tokenizer = TextTokenizer.from_file(tokenizer)
-    count = None if progress is None else _ByteCounter(names, progress).add
+    count = None if progress is None else ByteCounter(names, progress).add
     files = TextFiles(names, text_field, any_bytes=tokenizer == BYTES, count=count)
     if isinstance(tokenizer, TextTokenizer):
         encode = tokenizer.documents_corpus if documents else tokenizer.running_corpus
@@ -67,7 +67,7 @@ def _texts(files: TextFiles, documents: bool) -> Iterator[str]:
     return itertools.chain([first], texts)
 
 
-class _ByteCounter:
+class ByteCounter:
     """Which share of the bytes of all files was read; standard input has no known size."""
 
     def __init__(self, paths: Sequence[str], progress: Callable[[float], None]) -> None:
