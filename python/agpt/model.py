@@ -79,11 +79,12 @@ class Model:
     ) -> list[str]:
         """New text of each sample, without the prompt.
 
-        An empty prompt starts a document where the model knows documents, otherwise a line.
+        Where the model knows documents, the prompt is the beginning of one, behind a boundary.
+        Otherwise an empty prompt starts a line.
         `temperature` 0 always takes the most probable token; `top_k` 0 and `top_p` 1 are off.
         """
         vocabulary = self._text_vocabulary("to generate text")
-        prompt_tokens = self._tokens_of(prompt) if prompt else self._first_token()
+        prompt_tokens = self._prompt_tokens(prompt)
         samples = self.generate_tokens(
             prompt_tokens,
             max_tokens=max_tokens,
@@ -167,11 +168,15 @@ class Model:
             raise ArgumentError(f"tokens must be from 0 to {LARGEST_TOKEN}")
         return np.ascontiguousarray(tokens, np.uint32)
 
+    def _prompt_tokens(self, prompt: str) -> TokenArray:
+        boundary = self._text_vocabulary("to generate text").boundary
+        if boundary is None:
+            return self.encode(prompt) if prompt else self._first_token()
+        return np.concatenate([np.array([boundary], np.uint32), self.encode(prompt)])
+
     def _first_token(self) -> TokenArray:
-        """What an empty prompt stands for: the start of a document or line, else token 0."""
+        """What an empty prompt stands for without documents: the end of a line, else token 0."""
         vocabulary = self._text_vocabulary("to generate text")
-        if vocabulary.boundary is not None:
-            return np.array([vocabulary.boundary], np.uint32)
         if vocabulary.kind == "char" and "\n" not in vocabulary.characters:
             return np.zeros(1, np.uint32)
         new_line = self.encode("\n")  # of which a tokenizer may make nothing

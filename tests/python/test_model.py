@@ -81,6 +81,16 @@ def test_an_empty_prompt_starts_a_line_or_a_document(
     assert any("\n" in sample for sample in through)
 
 
+def test_a_prompt_is_the_beginning_of_a_document(documents_index: TrieIndex) -> None:
+    config = ModelConfig.preset("karpathy-a", documents_index.vocab_size)
+    names = Model(config, vocabulary=documents_index.vocabulary)
+    boundary = documents_index.vocabulary.boundary
+    tokens = names.generate_tokens(
+        [boundary, *names.encode("an")], max_tokens=5, stop_token=boundary
+    )
+    assert names.generate("an", max_tokens=5) == [names.vocabulary.decode(tokens[0])]
+
+
 def test_an_unknown_character_in_the_prompt_is_named(make_model: Callable[..., Model]) -> None:
     with pytest.raises(ArgumentError, match="Ω"):
         make_model().generate("Ω")

@@ -17,6 +17,16 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 INDEX_SUFFIX = ".agpt"
 INDEX_BEGINNINGS = (b"AGPTIDX\n", b"AGPTPART")
+INDEX_OPTIONS = (
+    "tokenizer",
+    "text_field",
+    "starts",
+    "val_fraction",
+    "prune_min_mass",
+    "prune_min_depth",
+    "reverse",
+    "corpus_end",
+)
 OWN_TOKENIZERS = ("char", "byte")
 STEM_WITHOUT_NAME = "corpus"
 INPUT_FILE = click.Path(exists=False, dir_okay=True, path_type=Path)
@@ -53,7 +63,7 @@ def text_field_option(function: Function) -> Function:
 
 
 def index_options(function: Function) -> Function:
-    """Adds what decides how an index is built, apart from its depth."""
+    """Adds INDEX_OPTIONS: what decides how an index is built, apart from its depth."""
     for option in reversed(
         (
             tokenizer_option,
@@ -143,14 +153,19 @@ def open_index(path: Path) -> TrieIndex:
     return TrieIndex.open(str(path))
 
 
-def read_texts(
-    paths: Sequence[Path], tokenizer: str | TextTokenizer, *, documents: bool, text_field: str
-) -> Corpus:
-    """Reads texts with a progress bar; a missing file is an OSError that names it."""
+def require_readable(paths: Sequence[Path]) -> None:
+    """Refuses missing files before the first is read, by an OSError that names one."""
     for path in paths:
         if not _is_pipe(path):
             with path.open("rb"):
                 pass
+
+
+def read_texts(
+    paths: Sequence[Path], tokenizer: str | TextTokenizer, *, documents: bool, text_field: str
+) -> Corpus:
+    """Reads texts with a progress bar; a missing file is an OSError that names it."""
+    require_readable(paths)
     with FractionProgress("reading") as progress:
         return read_corpus(paths, tokenizer, documents, text_field, progress.update)
 

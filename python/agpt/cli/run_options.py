@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from agpt import SequenceTrie
 from agpt.training_run import EVERY_MINUTE, RunOptions, SaveEvery
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -87,13 +88,19 @@ def run_options(function: Function) -> Function:
     return function
 
 
-def run_options_of(options: dict[str, Any], out: Path, has_held_out: bool) -> RunOptions:
+def run_options_of(
+    options: dict[str, Any],
+    out: Path,
+    has_held_out: bool,
+    held_out_sequences: SequenceTrie | None = None,
+) -> RunOptions:
     """What the user chose, for a run that writes to `out`."""
     return RunOptions(
         out,
         options[f"{PREFIX}eval_every"],
         options[f"{PREFIX}eval_context"],
         has_held_out,
+        held_out_sequences,
         options[f"{PREFIX}save_every"],
         options[f"{PREFIX}keep"],
     )

@@ -77,5 +77,6 @@ class ByteCounter:
         self._progress = progress
 
     def add(self, n_bytes: int) -> None:
+        """Takes note that so many more bytes were read."""
         self._done += n_bytes
         self._progress(min(1.0, self._done / self._total))
