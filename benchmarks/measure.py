@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 
+import agpt
 import numpy as np
 
 
@@ -85,6 +86,26 @@ def interleaved(
             "per_second": statistics.median(pair[1] for pair in pairs),
         }
     return result
+
+
+def whole_passes(trainers: dict[str, agpt.Trainer], rounds: int) -> dict[str, float]:
+    """Return the median CPU-seconds of a gradient over the whole data, by trainer.
+
+    All trainers must have the same loss and gradient, to single precision, or it is an error.
+    """
+    (first_loss, first), *others = [trainer.gradients() for trainer in trainers.values()]
+    for loss, gradients in others:
+        assert abs(loss - first_loss) < 1e-5 * first_loss, (loss, first_loss)
+        for name, value in gradients.items():
+            error = np.linalg.norm(value - first[name]) / np.linalg.norm(first[name])
+            assert error < 1e-4, (name, error)
+    samples: dict[str, list[float]] = {name: [] for name in trainers}
+    for _ in range(rounds):
+        for name, trainer in trainers.items():
+            start = time.process_time()
+            trainer.gradients()
+            samples[name].append(time.process_time() - start)
+    return {name: statistics.median(values) for name, values in samples.items()}
 
 
 def report(title: str, result: dict[str, object], path: str | None) -> None:

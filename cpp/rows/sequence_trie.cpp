@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <numeric>
 
@@ -21,7 +22,7 @@ uint64_t checksum_of(const std::vector<T>& values) {
 /// first rows.
 class SortedSequences {
  public:
-  explicit SortedSequences(const WeightedSequences& all) : all_(all) {
+  SortedSequences(const WeightedSequences& all, bool share) : all_(all), share_(share) {
     const size_t n = all.begin.size() - 1;
     for (size_t s = 0; s < n; ++s) {
       auto end = static_cast<size_t>(all.begin[s + 1]);
@@ -49,7 +50,7 @@ class SortedSequences {
       const std::span<const Token> here = tokens(s);
       if (here.size() < 2) continue;
       const auto common = std::mismatch(here.begin(), here.end(), before.begin(), before.end()).first - here.begin();
-      const size_t n_shared = before.empty() ? 0 : std::min(static_cast<size_t>(common), before.size() - 1);
+      const size_t n_shared = before.empty() || !share_ ? 0 : std::min(static_cast<size_t>(common), before.size() - 1);
       visit(here, all_.weight.data() + all_.begin[s], n_shared);
       before = here;
     }
@@ -57,6 +58,7 @@ class SortedSequences {
 
  private:
   const WeightedSequences& all_;
+  const bool share_;
   std::vector<size_t> length_, order_;
 };
 
@@ -78,7 +80,7 @@ void WeightedSequences::add(std::span<const Token> sequence, double sequence_wei
   begin.push_back(static_cast<Index>(tokens.size()));
 }
 
-SequenceTrie::SequenceTrie(const WeightedSequences& sequences, Vocabulary vocabulary)
+SequenceTrie::SequenceTrie(const WeightedSequences& sequences, Vocabulary vocabulary, bool share)
     : vocabulary_(std::move(vocabulary)),
       n_sequences_(static_cast<Index>(sequences.begin.size()) - 1),
       hash_(checksum_of(sequences.tokens) ^ mix_bits(checksum_of(sequences.weight)) ^
@@ -87,7 +89,7 @@ SequenceTrie::SequenceTrie(const WeightedSequences& sequences, Vocabulary vocabu
     AGPT_REQUIRE(token < static_cast<Token>(vocabulary_.size()), "token " + std::to_string(token) +
                                                                      " is outside the vocabulary of " +
                                                                      std::to_string(vocabulary_.size()) + " ids");
-  const SortedSequences sorted(sequences);
+  const SortedSequences sorted(sequences, share);
   // Rows, and how many targets each will have: sequences come in order, so equal targets of a row come in a run.
   std::vector<int32_t> path;  // row of each depth of the sequence
   std::vector<Index> last_target;
@@ -160,12 +162,22 @@ void SequenceTrie::append(Index begin, Index end, RowBatch& batch) const {
   }
 }
 
-Index SequenceTrie::shallowest_cut(Index row, Index slack) const {
-  if (row >= n_rows()) return n_rows();
-  Index best = row;
-  for (Index candidate = row - 1; candidate >= std::max<Index>(0, row - slack); --candidate)
-    if (row_depth_[static_cast<size_t>(candidate)] < row_depth_[static_cast<size_t>(best)]) best = candidate;
-  return best;
+std::vector<Index> SequenceTrie::cuts(Index size) const {
+  constexpr Index kRowsForAGhost = 8;  // batches may differ so much from `size` to save one row
+  const auto cost = [&](Index begin, Index end) {
+    const Index ghosts = row_depth_[static_cast<size_t>(end)] - 1;
+    return kRowsForAGhost * ghosts + std::abs(end - begin - size);
+  };
+  std::vector<Index> cuts = {0};
+  while (n_rows() - cuts.back() > 3 * size) {
+    const Index begin = cuts.back();
+    Index best = begin + size;
+    for (Index end = begin + (size + 1) / 2; end <= begin + 3 * size; ++end)
+      if (cost(begin, end) < cost(begin, best)) best = end;
+    cuts.push_back(best);
+  }
+  cuts.push_back(n_rows());
+  return cuts;
 }
 
 }  // namespace agpt

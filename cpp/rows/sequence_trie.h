@@ -26,8 +26,9 @@ struct WeightedSequences {
 class SequenceTrie {
  public:
   /// Weights of equal predictions are added up. Nothing behind the last token of positive weight of a sequence is kept.
-  /// Throws ArgumentError for a token outside the vocabulary, or if there is nothing to predict.
-  SequenceTrie(const WeightedSequences& sequences, Vocabulary vocabulary);
+  /// Without `share` every sequence has rows of its own, which is for measuring what sharing saves. Throws ArgumentError
+  /// for a token outside the vocabulary, or if there is nothing to predict.
+  SequenceTrie(const WeightedSequences& sequences, Vocabulary vocabulary, bool share = true);
 
   const Vocabulary& vocabulary() const { return vocabulary_; }
   /// Distinct prefixes that something is predicted from, or that lead to one.
@@ -46,8 +47,9 @@ class SequenceTrie {
 
   /// Appends the ancestors of row `begin` as ghost rows and the rows [begin, end) to the batch.
   void append(Index begin, Index end, RowBatch& batch) const;
-  /// The best row to end a batch at, among `row` and the `slack` rows before it: the last of least depth.
-  Index shallowest_cut(Index row, Index slack) const;
+  /// Cuts the rows into batches of about `size` rows, half to three times as many, so that few ancestors are computed again:
+  /// batch i has the rows [cuts[i], cuts[i + 1]).
+  std::vector<Index> cuts(Index size) const;
 
  private:
   void add_rows(std::span<const Token> sequence, size_t n_shared, std::vector<int32_t>& path);

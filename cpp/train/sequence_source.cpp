@@ -14,8 +14,8 @@ class SequenceSource final : public StepSource {
       : trie_(trie),
         config_(config),
         // A batch may need as many ghost rows as its first row is deep: let it have twice as many rows of its own.
-        batch_rows_(std::max<Index>(config.batch_rows, 2 * trie.depth())),
-        n_batches_((trie.n_rows() + batch_rows_ - 1) / batch_rows_),
+        cuts_(trie.cuts(std::max<Index>(config.batch_rows, 2 * trie.depth()))),
+        n_batches_(static_cast<Index>(cuts_.size()) - 1),
         n_steps_(
             std::max<Index>(1, config.positions == 0 ? 1 : (trie.n_rows() + config.positions / 2) / config.positions)) {
     n_steps_ = std::min(n_steps_, n_batches_);
@@ -42,16 +42,14 @@ class SequenceSource final : public StepSource {
     return static_cast<Index>(Permutation(static_cast<uint64_t>(n_batches_), seed)(static_cast<uint64_t>(number)));
   }
 
-  void append(Index i, RowBatch& batch) const { trie_.append(cut(i), cut(i + 1), batch); }
-
-  Index cut(Index i) const {
-    if (i == 0) return 0;
-    return trie_.shallowest_cut(std::min(trie_.n_rows(), i * batch_rows_), batch_rows_ / 4);
+  void append(Index i, RowBatch& batch) const {
+    trie_.append(cuts_[static_cast<size_t>(i)], cuts_[static_cast<size_t>(i) + 1], batch);
   }
 
   const SequenceTrie& trie_;
   const SequenceStepConfig config_;
-  const Index batch_rows_, n_batches_;
+  const std::vector<Index> cuts_;
+  const Index n_batches_;
   Index n_steps_;
 };
 

@@ -155,7 +155,7 @@ struct SequenceStepConfig {
   Index positions = 2048;  ///< about as many rows; 0: all
   StepOrder order = StepOrder::shuffled;
   uint64_t seed = 0;
-  Index batch_rows = 256;  ///< at least; sequences longer than half of it make batches of twice their length
+  Index batch_rows = 256;  ///< about; sequences longer than half of it make batches of twice their length
 
   void validate() const;
 };

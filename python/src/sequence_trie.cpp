@@ -56,11 +56,11 @@ Vocabulary vocabulary_for(const agpt::WeightedSequences& sequences, const std::o
 
 SequenceTrie from_sequences(const nb::sequence& sequences, const std::optional<Weights>& weights,
                             const std::optional<nb::sequence>& token_weights,
-                            const std::optional<Vocabulary>& vocabulary, std::optional<Index> vocab_size) {
+                            const std::optional<Vocabulary>& vocabulary, std::optional<Index> vocab_size, bool share) {
   const agpt::WeightedSequences all = read_sequences(sequences, weights, token_weights);
   Vocabulary of_all = vocabulary_for(all, vocabulary, vocab_size);
   nb::gil_scoped_release release;
-  return SequenceTrie(all, std::move(of_all));
+  return SequenceTrie(all, std::move(of_all), share);
 }
 
 std::string hash_of(const SequenceTrie& trie) {
@@ -98,12 +98,14 @@ void bind_sequence_trie(nb::module_& m) {
       .def_static(
           "from_sequences", &from_sequences, "sequences"_a, "weights"_a.none() = nb::none(), nb::kw_only(),
           "token_weights"_a.none() = nb::none(), "vocabulary"_a.none() = nb::none(), "vocab_size"_a.none() = nb::none(),
+          "share"_a = true,
           nb::sig(
               "def from_sequences(sequences: collections.abc.Sequence[numpy.typing.ArrayLike], weights: "
               "numpy.typing.NDArray[numpy.float64] | None = None, *, token_weights: "
               "collections.abc.Sequence[numpy.typing.ArrayLike] | None = None, vocabulary: Vocabulary | None = None, "
-              "vocab_size: int | None = None) -> SequenceTrie"),
+              "vocab_size: int | None = None, share: bool = True) -> SequenceTrie"),
           "The prefix tree of token sequences. Each token but the first of a sequence is predicted from all before it, "
           "with the weight of the sequence times that of the token (both 1 unless given; 0 leaves a token as "
-          "context).");
+          "context). Without `share` every sequence has rows of its own: the same gradient, for measuring what sharing "
+          "saves.");
 }

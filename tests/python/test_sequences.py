@@ -70,6 +70,20 @@ def test_the_gradient_of_a_tree_is_that_of_its_sequences_one_by_one(seed, batch_
         np.testing.assert_allclose(gradients[name], value, rtol=0, atol=1e-12 * scale)
 
 
+def test_without_sharing_every_sequence_has_its_own_rows_and_the_gradient_is_the_same():
+    sequences = random_sequences(np.random.default_rng(1), 12)
+    tree, flat = (
+        TrieIndex.from_sequences(sequences, vocab_size=VOCAB_SIZE, share=share)
+        for share in (True, False)
+    )
+    assert flat.n_rows == flat.n_flat_rows == tree.n_flat_rows > tree.n_rows
+    loss, gradients = Trainer(model_for(20), flat, TrainConfig(), "reference").gradients()
+    expected_loss, expected = Trainer(model_for(20), tree, TrainConfig(), "reference").gradients()
+    assert loss == pytest.approx(expected_loss, rel=1e-12)
+    for name, value in expected.items():
+        np.testing.assert_allclose(gradients[name], value, rtol=1e-9, atol=1e-12)
+
+
 def brute_force(sequences, weights):
     rows = {}
     for sequence, weight in zip(sequences, weights, strict=True):
