@@ -120,13 +120,15 @@ def test_figures_are_those_of_a_dictionary_of_prefixes(pairs):
 
 def test_sequences_longer_than_an_index_is_deep_are_trained_on(tmp_path):
     rng = np.random.default_rng(0)
-    prompt = rng.integers(0, VOCAB_SIZE, 300)
-    sequences = [np.concatenate([prompt, rng.integers(0, VOCAB_SIZE, 40)]) for _ in range(40)]
+    prompts = rng.integers(0, VOCAB_SIZE, (3, 300))
+    sequences = [
+        np.concatenate([p, rng.integers(0, VOCAB_SIZE, 40)]) for p in prompts for _ in range(15)
+    ]
     masks = [np.arange(340) >= 300 for _ in sequences]
     trie = TrieIndex.from_sequences(sequences, token_weights=masks, vocab_size=VOCAB_SIZE)
     assert trie.depth == 339
-    assert trie.n_rows <= 300 + 40 * 39
-    assert trie.n_positions <= 1 + 40 * 39  # the prompt is context alone
+    assert trie.n_rows <= 3 * (300 + 15 * 39)
+    assert trie.n_positions <= 3 * (1 + 15 * 39)  # prompts are context alone
     assert trie.sharing_ratio > 5
     model = model_for(trie.depth)
     config = TrainConfig(positions_per_step=150, steps=8, lr=1e-2)
