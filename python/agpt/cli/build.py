@@ -61,6 +61,7 @@ IMPORT_OPTIONS = {"tokenizer", "text_field", "threads"}
 @click.pass_context
 def command(
     context: click.Context,
+    /,
     corpus: tuple[Path, ...],
     imported: Path | None,
     out: Path | None,

@@ -67,7 +67,7 @@ def command(
     subtree_level: int,
     max_cached: int,
     as_json: bool,
-    **pruning: int,
+    **pruning: Any,
 ) -> None:
     """Write the radix directory of a leveled one, as the reference's agpt_build_radix does."""
     out = Path(f"{leveled.resolve().name}_radix") if out is None else out

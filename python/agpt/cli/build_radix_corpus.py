@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -33,7 +34,7 @@ def command(
     per_subtree: bool,
     reverse: bool,
     as_json: bool,
-    **pruning: int,
+    **pruning: Any,
 ) -> None:
     """Write the radix directory of a text, as the reference's agpt_build_radix_corpus does."""
     if out is None:
