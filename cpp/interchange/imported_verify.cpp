@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "cpp/interchange/index_assembler.h"
+#include "cpp/interchange/edge_source.h"
 #include "cpp/trie/trie_verify.h"
 #include "cpp/trie/trie_walk.h"
 
@@ -55,7 +55,7 @@ std::vector<std::string> verify_imported_index(const TrieIndex& index) {
   std::vector<std::string> violations = verify_trie_index(index);
   if (!violations.empty()) return violations;
   const ReferenceSource source{index.options().starts.count, index.vocabulary_size(), index.token_hash()};
-  const TrieIndex again = assemble_index(IndexEdges(index), source, index.depth(), index.options().corpus_end);
+  const TrieIndex again = index_of_edges(IndexEdges(index), source, index.depth(), index.options().corpus_end);
   for (size_t c = 0; c < kColumns; ++c) {
     const auto column = [&](const TrieIndex& of) {
       return of.bytes().subspan(of.header().column_offset[c], of.header().column_bytes[c]);

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "cpp/interchange/children_table.h"
-#include "cpp/interchange/index_assembler.h"
+#include "cpp/interchange/edge_source.h"
 #include "cpp/interchange/reference_format.h"
 #include "cpp/interchange/reference_verify.h"
 
@@ -131,11 +131,11 @@ TrieIndex import_reference(const ReferenceFiles& files) {
   if (files.format() == ReferenceFormat::radix) {
     const RadixTrie trie = read_radix_trie(files);
     require_good(files, verify_radix_trie(trie), trie.records.size(), trie.depth);
-    return assemble_index(RadixEdges(trie), trie.source, trie.depth, CorpusEnd::reference);
+    return index_of_edges(RadixEdges(trie), trie.source, trie.depth, CorpusEnd::reference);
   }
   const PathTrie trie = read_path_trie(files);
   require_good(files, verify_path_trie(trie), trie.nodes.size() - 1, trie.cap());
-  return assemble_index(PathEdges(trie), trie.source, trie.cap(), CorpusEnd::exact);
+  return index_of_edges(PathEdges(trie), trie.source, trie.cap(), CorpusEnd::exact);
 }
 
 }  // namespace agpt

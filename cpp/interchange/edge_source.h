@@ -25,6 +25,6 @@ class EdgeSource {
 /// The index of the edges, with starts of the rule `imported`. Its text is made up: the paths of the leaves, one after
 /// the other, each with its first target; its vocabulary is one of plain ids. depth: 1 .. 253, at least that of every
 /// edge. Throws ArgumentError if the text would have 2^31 tokens or more, and MemoryCapError.
-TrieIndex assemble_index(const EdgeSource& edges, const ReferenceSource& source, int depth, CorpusEnd corpus_end);
+TrieIndex index_of_edges(const EdgeSource& edges, const ReferenceSource& source, int depth, CorpusEnd corpus_end);
 
 }  // namespace agpt

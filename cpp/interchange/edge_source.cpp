@@ -1,4 +1,4 @@
-#include "cpp/interchange/index_assembler.h"
+#include "cpp/interchange/edge_source.h"
 
 #include <algorithm>
 
@@ -161,7 +161,7 @@ class Assembler {
 
 }  // namespace
 
-TrieIndex assemble_index(const EdgeSource& edges, const ReferenceSource& source, int depth, CorpusEnd corpus_end) {
+TrieIndex index_of_edges(const EdgeSource& edges, const ReferenceSource& source, int depth, CorpusEnd corpus_end) {
   switch (token_bytes_for(source.vocabulary_size)) {
     case 1:
       return Assembler<uint8_t>(edges, depth).make(source, corpus_end);
