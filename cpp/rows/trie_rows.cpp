@@ -4,6 +4,7 @@
 #include <functional>
 #include <limits>
 
+#include "cpp/rows/target_blend.h"
 #include "cpp/trie/trie_walk.h"
 
 namespace agpt {
@@ -49,7 +50,11 @@ class RowAppender {
     } else {
       const std::span<const TokenCount> targets = walk.targets();
       const double unit = factor * weight_per_count(weighting_, edge.mass, targets, log_vocabulary_);
-      for (const TokenCount& target : targets) batch_->add_target(target.token, unit * target.count);
+      if (weighting_.blend) {
+        weighting_.blend->add_targets(path_of_edge(edge), targets, unit * edge.mass, *batch_);
+      } else {
+        for (const TokenCount& target : targets) batch_->add_target(target.token, unit * target.count);
+      }
     }
     batch_->end_row();
   }
@@ -60,9 +65,16 @@ class RowAppender {
     row_at_depth_[d] = batch_->begin_row(index_.token(edge.text + depth - 1), depth - 1, row_at_depth_[d - 1]);
   }
 
+  std::span<const Token> path_of_edge(const TrieEdge& edge) {
+    path_.clear();
+    for (int k = 0; k < edge.depth; ++k) path_.push_back(index_.token(edge.text + k));
+    return path_;
+  }
+
   const TrieIndex& index_;
   const Weighting& weighting_;
   RowBatch* batch_;
+  std::vector<Token> path_;
   const double log_vocabulary_;
   std::vector<int32_t> row_at_depth_;
 };
@@ -131,7 +143,9 @@ RowBatch rows_heavier_than(const TrieIndex& index, Index mass, int max_depth, co
                            std::vector<Index>& masses) {
   RowBatch batch;
   masses.clear();
-  RowAppender appender(index, weighting, batch);
+  Weighting unblended = weighting;
+  unblended.blend = nullptr;
+  RowAppender appender(index, unblended, batch);
   TrieEdge edge;
   for (Index node = 0; node < index.n_nodes();) {
     TrieWalk walk(index, node);

@@ -40,7 +40,8 @@ void append_edge_rows(const TrieIndex& index, std::span<const Index> nodes, std:
                       const Weighting& weighting, RowBatch& batch);
 
 /// The rows whose mass is above `mass`, down to `max_depth`. A row's ancestors have at least its mass, so these rows are
-/// a forest of their own, the top of the trie: no ghost row is needed. `masses` (rows) is replaced by theirs.
+/// a forest of their own, the top of the trie: no ghost row is needed. `masses` (rows) is replaced by theirs. Targets are
+/// not blended, whatever the weighting says: there would be too many to keep.
 RowBatch rows_heavier_than(const TrieIndex& index, Index mass, int max_depth, const Weighting& weighting,
                            std::vector<Index>& masses);
 

@@ -1,15 +1,18 @@
-// How much a position counts: w = f(N) * (1 + lambda * H / ln V) * m, N its mass, H the entropy of its target
-// distribution, V the vocabulary; m is `intermediate` for the rows inside an edge, which have one target, and 1 for
-// endpoints.
+// How much a position counts, and for what. Its weight is w = f(N) * (1 + lambda * H / ln V) * m, N its mass, H the
+// entropy of its target distribution, V the vocabulary; m is `intermediate` for the rows inside an edge, which have one
+// target, and 1 for endpoints.
 #pragma once
 
 #include <cmath>
+#include <memory>
 #include <span>
 
 #include "cpp/base/error.h"
 #include "cpp/base/types.h"
 
 namespace agpt {
+
+class TargetBlend;
 
 /// f(N) = N, sqrt(N), ln(1 + N), 1. With linear and lambda = 0 the loss is exactly that of all corpus windows.
 enum class MassWeight { linear, sqrt, log, off };
@@ -18,6 +21,7 @@ struct Weighting {
   MassWeight mass = MassWeight::linear;
   double entropy_lambda = 0;
   double intermediate = 1;
+  std::shared_ptr<const TargetBlend> blend = nullptr;  ///< of the same index; changes the targets of endpoints, not w
 
   /// f(mass).
   double of_mass(double n) const {

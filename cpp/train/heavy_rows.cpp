@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cpp/base/random.h"
+#include "cpp/rows/target_blend.h"
 #include "cpp/rows/trie_rows.h"
 
 namespace agpt {
@@ -22,7 +23,10 @@ uint64_t seed_of(uint64_t seed, Index pass) { return mix_bits(seed ^ mix_bits(st
 
 HeavyRows::HeavyRows(const TrieIndex& index, int max_depth, double mean_mass, const Weighting& weighting, Index n_steps,
                      Index batch_rows, uint64_t seed)
-    : n_steps_(n_steps), points_per_batch_(std::max<Index>(1, batch_rows / kRowsPerPoint)), seed_(seed) {
+    : blend_(weighting.blend),
+      n_steps_(n_steps),
+      points_per_batch_(std::max<Index>(1, batch_rows / kRowsPerPoint)),
+      seed_(seed) {
   mass_ = std::max(mass_exceeded_by(index, kMostHeavyRows), static_cast<Index>(kMeanRowsPerPart * mean_mass));
   distance_ = mass_ + 1;
   std::vector<Index> masses;
@@ -82,16 +86,23 @@ void HeavyRows::append(Index pass, Index step, Index number, RowBatch& batch) co
   std::sort(visited.begin(), visited.end());
 
   std::vector<int32_t> row_at_position;
+  std::vector<Token> path;
   for (size_t i = 0, next; i < visited.size(); i = next) {
     next = static_cast<size_t>(std::upper_bound(visited.begin() + static_cast<Index>(i), visited.end(), visited[i]) -
                                visited.begin());
     const auto r = static_cast<size_t>(visited[i]), position = static_cast<size_t>(rows_.position[r]);
     row_at_position.resize(position + 1);
+    path.resize(position);
+    path.push_back(static_cast<Token>(rows_.token[r]));
     const int32_t parent = position == 0 ? -1 : row_at_position[position - 1];
-    row_at_position[position] = batch.begin_row(static_cast<Token>(rows_.token[r]), rows_.position[r], parent);
+    row_at_position[position] = batch.begin_row(path.back(), rows_.position[r], parent);
     const double part = static_cast<double>(next - i) / static_cast<double>(visits(visited[i], start));
-    for (auto e = static_cast<size_t>(rows_.target_begin[r]); e < static_cast<size_t>(rows_.target_begin[r + 1]); ++e)
-      batch.add_target(static_cast<Token>(rows_.target_token[e]), part * rows_.target_weight[e]);
+    if (blend_) {
+      blend_->add_targets(path, part * rows_.weight[r], batch);
+    } else {
+      for (auto e = static_cast<size_t>(rows_.target_begin[r]); e < static_cast<size_t>(rows_.target_begin[r + 1]); ++e)
+        batch.add_target(static_cast<Token>(rows_.target_token[e]), part * rows_.target_weight[e]);
+    }
     batch.end_row();
   }
 }

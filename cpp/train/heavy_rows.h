@@ -42,6 +42,7 @@ class HeavyRows {
   Index visits(Index row, Index phase) const;
   Index phase(Index pass) const;
 
+  std::shared_ptr<const TargetBlend> blend_;
   Index n_steps_, points_per_batch_;
   uint64_t seed_;
   Index mass_, distance_;           // distance between points: the least mass of a heavy row, so that each is visited

@@ -13,7 +13,7 @@ namespace agpt {
 namespace {
 
 // Counts every row once, whatever its weight.
-constexpr Weighting kOne = {MassWeight::off, 0, 1};
+const Weighting kOne = {MassWeight::off, 0, 1};
 
 class SampleSource final : public StepSource {
  public:

@@ -23,6 +23,11 @@ class StagedSource final : public StepSource {
     return stages_[stage].source->work(step - first_step_[stage]);
   }
 
+  double rate_factor(Index step) const override {
+    const size_t stage = stage_of(step);
+    return stages_[stage].source->rate_factor(step - first_step_[stage]);
+  }
+
   StepPlace place(Index step) const override {
     const size_t stage = stage_of(step);
     StepPlace place = stages_[stage].source->place(step - first_step_[stage]);

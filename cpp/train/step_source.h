@@ -13,6 +13,7 @@
 #include "cpp/rows/sequence_trie.h"
 #include "cpp/rows/weighting.h"
 #include "cpp/train/trie_sampler.h"
+#include "cpp/train/unit_rates.h"
 
 namespace agpt {
 
@@ -50,6 +51,8 @@ class StepSource {
   virtual double pass_weight() const = 0;
   /// Positions of one pass.
   virtual Index pass_positions() const = 0;
+  /// What the learning rate of the step is multiplied by; over a pass its mean is 1.
+  virtual double rate_factor(Index) const { return 1; }
   virtual StepPlace place(Index step) const {
     return {.pass = step / steps_per_pass(), .part = step % steps_per_pass(), .unit_paths = {}};
   }
@@ -71,8 +74,9 @@ struct TrieStepConfig {
   };
   Unit unit = Unit::positions;
   int ngram = 1;
-  Index units_per_step = 1;  ///< units of a step, for `ngram`
+  Index units_per_step = 1;  ///< units of a step, for `ngram` and `balanced`
   Index positions = 16384;
+  UnitRate unit_rate = UnitRate::none;  ///< for `ngram` and `balanced`
   StepOrder order = StepOrder::shuffled;
   uint64_t seed = 0;
   /// With `positions`: a row that weighs much more than others is in many steps of a pass, each time with an equal part
@@ -181,6 +185,7 @@ struct WindowStepConfig {
   Index batch_rows = 256;
   /// The index of the text, which then gives the targets (cpp/rows/trie_windows.h); it must outlive the source.
   const TrieIndex* targets = nullptr;
+  std::shared_ptr<const TargetBlend> blend = nullptr;  ///< of those targets, where given
 
   void validate() const;
 };

@@ -80,7 +80,7 @@ StepReport Trainer<Real>::step(const InterruptCheck& check) {
   report.loss = totals.loss / totals.weight;
   report.positions = totals.positions;
   report.weight = totals.weight;
-  report.learning_rate = config_.schedule.learning_rate(step_count_);
+  report.learning_rate = learning_rate();
   report.gradient_norm = l2_norm(gradient_);
   require_finite("loss", report.loss, report.step, report.learning_rate);
   require_finite("gradient", report.gradient_norm, report.step, report.learning_rate);

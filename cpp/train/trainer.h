@@ -59,6 +59,8 @@ class Trainer {
   std::string backend_description() const { return backend_->description(); }
   const Schedule& schedule() const { return config_.schedule; }
   void set_base_learning_rate(double base);
+  /// Of the next step: the schedule's times the factor of what the step covers.
+  double learning_rate() const { return schedule().learning_rate(step_count_) * source_->rate_factor(step_count_); }
 
   /// The normalised gradient of the last step, before clipping (flat, size of the parameters); 0 before the first step.
   std::span<double> last_gradient() { return gradient_; }

@@ -37,6 +37,8 @@ class TrieSource final : public StepSource {
     expected_rows_ = expected_rows();
     AGPT_REQUIRE(expected_rows_ > 0, "no position is left to train on: choose other tails, or a greater depth");
     if (has_units()) find_units();
+    if (has_units())
+      rates_ = StepRates(unit_rates(expectation(), unit_begin_, config.unit_rate), config.units_per_step);
     n_steps_ = count_steps();
     const double mean_mass = total_weight(expectation(), {}) / static_cast<double>(expected_rows_);
     if (config.unit == Unit::positions && config.spread_heavy && n_steps_ > 1)
@@ -64,6 +66,12 @@ class TrieSource final : public StepSource {
   StepWork whole_pass() const override { return whole(pass_of(0)); }
   double pass_weight() const override { return total_weight(expectation(), config_.weighting); }
   Index pass_positions() const override { return expected_rows_; }
+
+  double rate_factor(Index step) const override {
+    if (config_.unit_rate == UnitRate::none) return 1;
+    const Index pass = step / n_steps_;
+    return rates_.of_step(units_of(pass, step % n_steps_), units_of(pass, n_steps_ - 1));
+  }
 
   StepPlace place(Index step) const override {
     StepPlace place = StepSource::place(step);
@@ -114,7 +122,20 @@ class TrieSource final : public StepSource {
     const bool is_balanced = config_.unit == Unit::balanced;
     unit_begin_ = partition_nodes(
         index_, {.ngram = is_balanced ? 1 : config_.ngram, .largest = is_balanced ? config_.positions : 0});
+    drop_empty_units();
     if (config_.order == StepOrder::mass) sort_units_by_mass();
+  }
+
+  // Other tails than full, and a greatest depth, leave units without rows: a step of those would have no loss.
+  void drop_empty_units() {
+    const RowSelection rows = expectation();
+    if (rows.is_everything()) return;
+    std::vector<Index> kept;
+    for (size_t unit = 0; unit + 1 < unit_begin_.size(); ++unit)
+      if (rows.rows_before(unit_begin_[unit]) < rows.rows_before(unit_begin_[unit + 1]))
+        kept.push_back(unit_begin_[unit]);
+    kept.push_back(unit_begin_.back());
+    unit_begin_ = std::move(kept);
   }
 
   void sort_units_by_mass() {
@@ -194,8 +215,10 @@ class TrieSource final : public StepSource {
   mutable std::mutex mutex_;
   mutable std::shared_ptr<const Pass> pass_;
   Index expected_rows_ = 0;
-  std::vector<Index> unit_begin_;  // first node of each unit, then n_nodes
-  std::vector<size_t> by_mass_;    // units, heaviest first
+  // First node of each unit, then n_nodes. Nodes without selected rows may lie before the first and at the end of any.
+  std::vector<Index> unit_begin_;
+  std::vector<size_t> by_mass_;  // units, heaviest first
+  StepRates rates_{{}, 1};
   Index n_steps_ = 1;
   std::optional<HeavyRows> heavy_;
 };
@@ -210,6 +233,9 @@ void TrieStepConfig::validate() const {
                "batch_rows must be from 1 to 2^24, not " + std::to_string(batch_rows));
   AGPT_REQUIRE(order != StepOrder::mass || unit == Unit::ngram,
                "the order 'mass' sorts subtrees: choose a unit that is one, such as root-child or bigram");
+  AGPT_REQUIRE(unit_rate == UnitRate::none || unit == Unit::ngram || unit == Unit::balanced,
+               "unit_lr gives units rates of their own, but these steps are not made of units: choose the unit "
+               "root-child, bigram, ngram or balanced");
   weighting.validate();
   rows.validate();
 }

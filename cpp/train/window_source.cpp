@@ -25,7 +25,7 @@ class WindowSource final : public StepSource {
     }
     if (config.targets) {
       AGPT_REQUIRE(config.targets->n_tokens() == text_.n_tokens(), "the index with the targets is of another text");
-      trie_windows_.emplace(*config.targets);
+      trie_windows_.emplace(*config.targets, config.blend);
     }
     windows_per_batch_ = std::max<Index>(1, config.batch_rows / config.context);
   }

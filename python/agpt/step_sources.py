@@ -54,6 +54,10 @@ def _sequence_source(model: Model, data: SequenceTrie, config: TrainConfig) -> _
         raise ArgumentError(
             "sequences have weights of their own: leave tails, mass_weight and curriculum alone"
         )
+    if config.blend:
+        raise ArgumentError(
+            f"blend is {config.blend}, but sequences have no counts of suffixes: leave it out"
+        )
     require_context_for(model, data)
     return _engine.sequence_source(
         data,
@@ -98,6 +102,7 @@ def _window_source(model: Model, data: TrainingSource, config: TrainConfig) -> _
         seed=config.seed,
         batch_rows=config.batch_rows,
         targets=_targets_of_windows(data, config),
+        **_blending(config),
     )
 
 
@@ -122,7 +127,12 @@ def _hybrid_source(model: Model, data: TrieIndex, config: TrainConfig) -> _engin
         batch_rows=config.batch_rows,
         mass_weight=config.mass_weight,
         spread_heavy=config.spread_heavy,
+        **_blending(config),
     )
+
+
+def _blending(config: TrainConfig) -> dict[str, Any]:
+    return {"blend": config.blend, "blend_min_mass": config.blend_min_mass}
 
 
 def _weighting(config: TrainConfig) -> dict[str, Any]:
@@ -141,6 +151,7 @@ def _sample_source(data: TrieIndex, config: TrainConfig) -> _engine.StepSource:
         seed=config.seed,
         batch_rows=config.batch_rows,
         **_weighting(config),
+        **_blending(config),
     )
 
 
@@ -189,6 +200,8 @@ def _trie_source(
         tail_rows=config.tail_rows,
         tail_rate=config.tail_rate,
         max_depth=data.depth if max_depth is None else max_depth,
+        unit_lr=config.unit_lr,
         spread_heavy=config.spread_heavy,
         **_weighting(config),
+        **_blending(config),
     )

@@ -24,6 +24,7 @@ Sampler = Literal["path", "mass-walk", "root-child", "node"]
 Order = Literal["shuffled", "fixed", "mass"]
 Tails = Literal["full", "first", "whitespace", "none", "sampled"]
 MassWeight = Literal["linear", "sqrt", "log", "off"]
+UnitLr = Literal["none", "inv-depth", "inv-sqrt-depth", "sqrt-mass"]
 Normalisation = Literal["step", "pass"]
 WindowTargets = Literal["text", "trie"]
 WindowOrder = Literal["random", "sequential", "shuffled"]
@@ -32,6 +33,7 @@ ScheduleKind = Literal["constant", "cosine", "warmup-cosine", "linear"]
 
 ADAMW_WEIGHT_DECAY = 0.1
 LARGEST_NGRAM = 8
+UNITS_WITH_RATES = ("root-child", "bigram", "ngram", "balanced")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +91,14 @@ class TrainConfig:
     spread_heavy: bool = setting(
         True, "Give positions that outweigh a step to many steps of a pass, in equal parts."
     )
+    blend: float = setting(
+        0.0,
+        "Share of the targets of endpoints that comes from the suffixes of their paths; above 0 "
+        "it is another objective than all windows.",
+    )
+    blend_min_mass: int = setting(
+        1, "Endpoints that occur less often than this keep their own targets, with blend."
+    )
     normalise: Normalisation = setting(
         "step", "Divide gradients by the weight of the step, or by the mean of the pass."
     )
@@ -117,6 +127,11 @@ class TrainConfig:
         None,
         "Steps of a pass that lr was found for: lr is scaled by these over the steps of a pass.",
         "off",
+    )
+    unit_lr: UnitLr = setting(
+        "none",
+        "Rates of units by their depth or mass, with a mean of 1: for root-child, bigram, ngram "
+        "and balanced.",
     )
     beta1: float = setting(0.9, "Decay of the first moment.")
     beta2: float = setting(0.99, "Decay of the second moment.")
@@ -149,6 +164,7 @@ class TrainConfig:
             "samples_per_step",
             "tail_rows",
             "windows_per_step",
+            "blend_min_mass",
             "batch_rows",
         ):
             require_at_least(name, getattr(self, name), 1)
@@ -173,6 +189,17 @@ class TrainConfig:
                 "choose tails full or another unit"
             )
         require_between("min_lr_ratio", self.min_lr_ratio, 0, 1)
+        require_between("blend", self.blend, 0, 1)
+        if self.blend > 0 and self.mode == "window" and self.window_targets == "text":
+            raise ArgumentError(
+                f"blend is {self.blend}, but windows have the one target of the text: "
+                "choose window_targets trie"
+            )
+        if self.unit_lr != "none" and (self.mode != "trie" or self.unit not in UNITS_WITH_RATES):
+            raise ArgumentError(
+                f"unit_lr is {self.unit_lr}, but mode {self.mode} with unit {self.unit} has no "
+                f"units with rates of their own: choose mode trie and {', '.join(UNITS_WITH_RATES)}"
+            )
         if self.curriculum_stages and (self.mode != "trie" or self.unit == "sample"):
             raise ArgumentError(
                 "curriculum is given, but only mode trie with units of the trie has depths to go "
@@ -206,6 +233,8 @@ class TrainConfig:
             "order": ("fixed", "shuffled"),
             "normalise": ("step",),
             "curriculum": ("",),
+            "blend": (0,),
+            "unit_lr": ("none",),
         }
         for name, values in known.items():
             if getattr(self, name) not in values:

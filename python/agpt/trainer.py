@@ -197,6 +197,8 @@ class Trainer:
     def lr(self) -> float:
         """Learning rate of the next step; setting it scales the rest of the schedule alike.
 
+        It holds the factor of the step's units where `unit_lr` gives them one.
+
         Checkpoints keep what was set. ArgumentError unless it is a positive number, and where the
         schedule has come down to 0.
         """

@@ -6,6 +6,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include "cpp/rows/target_blend.h"
 #include "python/src/bindings.h"
 #include "python/src/choices.h"
 #include "python/src/text_view.h"
@@ -41,17 +42,30 @@ const agpt::Choices<agpt::MassWeight, 4> kMassWeights = {"mass_weight",
                                                            {"sqrt", agpt::MassWeight::sqrt},
                                                            {"log", agpt::MassWeight::log},
                                                            {"off", agpt::MassWeight::off}}}};
+const agpt::Choices<agpt::UnitRate, 4> kUnitRates = {"unit_lr",
+                                                     {{{"none", agpt::UnitRate::none},
+                                                       {"inv-depth", agpt::UnitRate::inverse_depth},
+                                                       {"inv-sqrt-depth", agpt::UnitRate::inverse_sqrt_depth},
+                                                       {"sqrt-mass", agpt::UnitRate::sqrt_mass}}}};
 const agpt::Choices<agpt::WindowStepConfig::Order, 3> kWindowOrders = {
     "order",
     {{{"random", agpt::WindowStepConfig::Order::random},
       {"sequential", agpt::WindowStepConfig::Order::sequential},
       {"shuffled", agpt::WindowStepConfig::Order::shuffled}}}};
 
+// Nothing for a share of 0.
+std::shared_ptr<const agpt::TargetBlend> blend_of(const agpt::TrieIndex& index, double share, Index least_mass) {
+  if (share == 0) return nullptr;
+  nb::gil_scoped_release release;
+  return std::make_shared<agpt::TargetBlend>(index, agpt::Blending{share, least_mass});
+}
+
 std::shared_ptr<StepSource> trie_source(const agpt::TrieIndex& index, const std::string& unit, int ngram,
                                         Index units_per_step, Index positions, const std::string& order, uint64_t seed,
                                         Index batch_rows, const std::string& mass_weight, double entropy_lambda,
                                         double intermediate_weight, bool spread_heavy, const std::string& tails,
-                                        int tail_rows, double tail_rate, int max_depth) {
+                                        int tail_rows, double tail_rate, int max_depth, double blend,
+                                        Index blend_min_mass, const std::string& unit_lr) {
   agpt::TrieStepConfig config;
   config.unit = kUnits.parse(unit);
   config.ngram = ngram;
@@ -60,7 +74,9 @@ std::shared_ptr<StepSource> trie_source(const agpt::TrieIndex& index, const std:
   config.order = kOrders.parse(order);
   config.seed = seed;
   config.batch_rows = batch_rows;
-  config.weighting = {kMassWeights.parse(mass_weight), entropy_lambda, intermediate_weight};
+  config.weighting = {kMassWeights.parse(mass_weight), entropy_lambda, intermediate_weight,
+                      blend_of(index, blend, blend_min_mass)};
+  config.unit_rate = kUnitRates.parse(unit_lr);
   config.spread_heavy = spread_heavy;
   config.rows = {kTails.parse(tails), tail_rows, tail_rate, max_depth};
   nb::gil_scoped_release release;
@@ -69,13 +85,15 @@ std::shared_ptr<StepSource> trie_source(const agpt::TrieIndex& index, const std:
 
 std::shared_ptr<StepSource> hybrid_source(const agpt::TrieIndex& index, Index context, Index windows, Index positions,
                                           const std::string& order, uint64_t seed, Index batch_rows,
-                                          const std::string& mass_weight, bool spread_heavy) {
+                                          const std::string& mass_weight, bool spread_heavy, double blend,
+                                          Index blend_min_mass) {
   agpt::HybridStepConfig config;
   config.core.positions = positions;
   config.core.order = kOrders.parse(order);
   config.core.seed = seed;
   config.core.batch_rows = batch_rows;
   config.core.weighting.mass = kMassWeights.parse(mass_weight);
+  config.core.weighting.blend = blend_of(index, blend, blend_min_mass);
   config.core.spread_heavy = spread_heavy;
   config.context = context;
   config.windows = windows;
@@ -97,12 +115,14 @@ std::shared_ptr<StepSource> staged_source(const std::vector<std::pair<Index, std
 std::shared_ptr<StepSource> sample_source(const agpt::TrieIndex& index, const std::string& sampler, double stop,
                                           Index most_mass, Index samples, bool corrected,
                                           const std::string& mass_weight, double entropy_lambda,
-                                          double intermediate_weight, uint64_t seed, Index batch_rows) {
+                                          double intermediate_weight, uint64_t seed, Index batch_rows, double blend,
+                                          Index blend_min_mass) {
   agpt::SampleStepConfig config;
   config.rule = {kSamplers.parse(sampler), stop, most_mass};
   config.samples = samples;
   config.corrected = corrected;
-  config.weighting = {kMassWeights.parse(mass_weight), entropy_lambda, intermediate_weight};
+  config.weighting = {kMassWeights.parse(mass_weight), entropy_lambda, intermediate_weight,
+                      blend_of(index, blend, blend_min_mass)};
   config.seed = seed;
   config.batch_rows = batch_rows;
   nb::gil_scoped_release release;
@@ -129,9 +149,11 @@ std::shared_ptr<StepSource> reference_source(const agpt::TrieIndex& index, bool 
 template <class Id>
 std::shared_ptr<StepSource> window_source(const Ids<Id>& tokens, const Ids<int64_t>& document_starts, Index context,
                                           Index windows, Index stride, const std::string& order, uint64_t seed,
-                                          Index batch_rows, const agpt::TrieIndex* targets) {
+                                          Index batch_rows, const agpt::TrieIndex* targets, double blend,
+                                          Index blend_min_mass) {
   agpt::WindowStepConfig config;
   config.targets = targets;
+  if (targets) config.blend = blend_of(*targets, blend, blend_min_mass);
   config.context = context;
   config.windows = windows;
   config.stride = stride;
@@ -145,7 +167,8 @@ template <class Id>
 void bind_window_source(nb::module_& m) {
   m.def("window_source", &window_source<Id>, "tokens"_a.noconvert(), "document_starts"_a, nb::kw_only(), "context"_a,
         "windows"_a = 64, "stride"_a = 0, "order"_a = "random", "seed"_a = 0, "batch_rows"_a = 256,
-        "targets"_a.none() = nb::none(), nb::keep_alive<0, 1>(), nb::keep_alive<0, 9>(),
+        "targets"_a.none() = nb::none(), "blend"_a = 0.0, "blend_min_mass"_a = 1, nb::keep_alive<0, 1>(),
+        nb::keep_alive<0, 9>(),
         "Steps over windows of `context` + 1 tokens of a text; with documents, over the documents' beginnings.");
 }
 
@@ -167,12 +190,12 @@ void bind_step_sources(nb::module_& m) {
   m.def("trie_source", &trie_source, "index"_a, nb::kw_only(), "unit"_a = "positions", "ngram"_a = 1,
         "units_per_step"_a = 1, "positions"_a = 16384, "order"_a = "shuffled", "seed"_a = 0, "batch_rows"_a = 256,
         "mass_weight"_a = "linear", "entropy_lambda"_a = 0.0, "intermediate_weight"_a = 1.0, "spread_heavy"_a = false,
-        "tails"_a = "full", "tail_rows"_a = 8, "tail_rate"_a = 0.125, "max_depth"_a = agpt::kMaxDepth,
-        nb::keep_alive<0, 1>(), "Steps over the rows of a trie.");
+        "tails"_a = "full", "tail_rows"_a = 8, "tail_rate"_a = 0.125, "max_depth"_a = agpt::kMaxDepth, "blend"_a = 0.0,
+        "blend_min_mass"_a = 1, "unit_lr"_a = "none", nb::keep_alive<0, 1>(), "Steps over the rows of a trie.");
   m.def("sample_source", &sample_source, "index"_a, nb::kw_only(), "sampler"_a = "path", "stop"_a = 0.3,
         "most_mass"_a = 0, "samples"_a = 64, "corrected"_a = true, "mass_weight"_a = "linear", "entropy_lambda"_a = 0.0,
-        "intermediate_weight"_a = 1.0, "seed"_a = 0, "batch_rows"_a = 256, nb::keep_alive<0, 1>(),
-        "Steps over random parts of a trie.");
+        "intermediate_weight"_a = 1.0, "seed"_a = 0, "batch_rows"_a = 256, "blend"_a = 0.0, "blend_min_mass"_a = 1,
+        nb::keep_alive<0, 1>(), "Steps over random parts of a trie.");
   m.def("reference_source", &reference_source, "index"_a, nb::kw_only(), "whole"_a = false,
         "chunk_positions"_a = agpt::ReferenceStepConfig().chunk_positions, "truncated"_a = true, "chunk_means"_a = true,
         "order"_a = "fixed", "seed"_a = 0, "batch_rows"_a = 256, "mass_weight"_a = "linear", "entropy_lambda"_a = 0.0,
@@ -181,7 +204,7 @@ void bind_step_sources(nb::module_& m) {
         "chunks; each of the two can be left out.");
   m.def("hybrid_source", &hybrid_source, "index"_a, nb::kw_only(), "context"_a, "windows"_a = 16, "positions"_a = 2048,
         "order"_a = "shuffled", "seed"_a = 0, "batch_rows"_a = 256, "mass_weight"_a = "linear",
-        "spread_heavy"_a = false, nb::keep_alive<0, 1>(),
+        "spread_heavy"_a = false, "blend"_a = 0.0, "blend_min_mass"_a = 1, nb::keep_alive<0, 1>(),
         "Steps over the shared core of a trie and windows of its text.");
   m.def("sequence_source", &sequence_source, "trie"_a, nb::kw_only(), "positions"_a = 2048, "order"_a = "shuffled",
         "seed"_a = 0, "batch_rows"_a = 256, nb::keep_alive<0, 1>(), "Steps over the rows of a tree of sequences.");

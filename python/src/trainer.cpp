@@ -155,8 +155,7 @@ void bind_trainer_of(nb::module_& m, const char* name) {
           [](Bound& self, double base) { self.trainer.set_base_learning_rate(base); },
           "The rate that the schedule scales.")
       .def_prop_ro(
-          "learning_rate", [](Bound& self) { return self.trainer.schedule().learning_rate(self.trainer.step_count()); },
-          "The rate of the next step.")
+          "learning_rate", [](Bound& self) { return self.trainer.learning_rate(); }, "The rate of the next step.")
       .def_prop_rw(
           "step_count", [](Bound& self) { return self.trainer.step_count(); },
           [](Bound& self, Index count) { self.trainer.set_step_count(count); }, "Steps done.")

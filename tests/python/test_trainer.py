@@ -126,6 +126,7 @@ def test_changes_of_the_model_from_outside_are_seen(
         {"unit": "sample", "sampler": "mass-walk", "samples_per_step": 4},
         {"tails": "sampled", "positions_per_step": 2000},
         {"curriculum": "2:3,4:4", "order": "fixed"},
+        {"unit": "bigram", "units_per_step": 3, "unit_lr": "sqrt-mass", "blend": 0.5},
     ],
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -145,6 +146,31 @@ def test_a_resumed_run_has_the_same_bits_as_one_without_a_break(
     assert equal_parameters(resumed.model, whole.model)
     for name, moment in whole._moments().items():
         assert np.array_equal(moment, resumed._moments()[name])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"positions_per_step": 100},
+        {"unit": "root-child"},
+        {"unit": "sample"},
+        {"mode": "hybrid", "windows_per_step": 4},
+        {"mode": "window", "windows_per_step": 4, "window_targets": "trie"},
+    ],
+)
+def test_blending_changes_the_targets_and_nothing_that_is_counted(
+    make_model: Callable[..., Model], index: TrieIndex, settings: dict[str, Any]
+) -> None:
+    trainers = [
+        Trainer(make_model(), index, TrainConfig(steps=1, **settings, **blend))
+        for blend in ({}, {"blend": 0.0}, {"blend": 0.5, "blend_min_mass": 10**9}, {"blend": 0.5})
+    ]
+    own, none, too_light, blended = (trainer.step() for trainer in trainers)
+    assert equal_parameters(trainers[0].model, trainers[1].model)
+    assert equal_parameters(trainers[0].model, trainers[2].model)
+    assert own.loss == none.loss == too_light.loss != blended.loss
+    assert own.positions == blended.positions
+    assert blended.weight == pytest.approx(own.weight, rel=1e-12)
 
 
 def test_the_number_of_threads_does_not_change_the_bits(

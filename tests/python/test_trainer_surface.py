@@ -50,6 +50,35 @@ def test_a_callback_ends_the_training_and_iterating_goes_on(
     assert equal_parameters(whole.model, parts.model)
 
 
+@pytest.mark.parametrize("rule", ["inv-depth", "inv-sqrt-depth", "sqrt-mass"])
+def test_reports_have_the_rates_of_units_and_a_pass_has_the_mean_rate_of_the_schedule(
+    make_trainer: Callable[..., Trainer], index: TrieIndex, rule: str
+) -> None:
+    settings = {"unit": "bigram", "schedule": "constant", "warmup_steps": 0, "steps": None}
+    trainer = make_trainer(unit_lr=rule, epochs=1, lr=1e-3, **settings)
+    rates = []
+    for report in trainer:
+        rates.append(report.lr)
+        assert trainer.lr > 0
+    assert np.mean(rates) == pytest.approx(1e-3)
+    if rule == "sqrt-mass":
+        roots = np.sqrt(index.partition("bigram")["mass"])
+        assert np.sort(rates) == pytest.approx(np.sort(roots / roots.mean()) * 1e-3)
+    else:  # the first bigram of each token has the token's own position too, at half the depth
+        ratio = {"inv-depth": 2, "inv-sqrt-depth": np.sqrt(2)}[rule]
+        assert np.max(rates) / np.min(rates) == pytest.approx(ratio)
+        assert np.sum(np.isclose(rates, np.max(rates))) == len(index.partition("unigram")["mass"])
+
+
+def test_the_rate_of_the_next_step_holds_that_of_its_units_when_read_and_when_set(
+    make_trainer: Callable[..., Trainer],
+) -> None:
+    trainer = make_trainer(unit="bigram", unit_lr="sqrt-mass")
+    for rate in (trainer.lr, 2e-4, 5e-4):
+        trainer.lr = rate
+        assert trainer.step().lr == pytest.approx(rate)
+
+
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "warmup-cosine", "linear"])
 def test_a_learning_rate_that_is_set_is_the_next_steps_and_scales_the_rest(
     make_trainer: Callable[..., Trainer], schedule: str

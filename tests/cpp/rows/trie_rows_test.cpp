@@ -7,12 +7,10 @@
 #include "cpp/base/random.h"
 #include "cpp/train/step_source.h"
 #include "cpp/trie/index_builder.h"
+#include "tests/cpp/rows/collected_rows.h"
 
 namespace agpt {
 namespace {
-
-using Path = std::vector<int32_t>;
-using Targets = std::map<int32_t, double>;
 
 Corpus random_corpus(Random& random, Index n, uint64_t vocabulary) {
   std::vector<uint32_t> ids;
@@ -41,24 +39,6 @@ std::map<Path, Targets> all_contexts(const Corpus& corpus, int depth) {
     }
   }
   return contexts;
-}
-
-/// The batch's rows by path, found through the parents; checks that parents are sound and that ghosts have no targets.
-void collect(const RowBatch& batch, std::map<Path, Targets>& rows) {
-  std::vector<Path> path_of;
-  for (Index r = 0; r < batch.n_rows(); ++r) {
-    const auto row = static_cast<size_t>(r);
-    const int32_t parent = batch.parent[row];
-    CHECK(parent < r);
-    Path path = parent < 0 ? Path() : path_of[static_cast<size_t>(parent)];
-    path.push_back(batch.token[row]);
-    CHECK(static_cast<size_t>(batch.position[row]) + 1 == path.size());
-    Targets targets;
-    for (int32_t e = batch.target_begin[row]; e < batch.target_begin[row + 1]; ++e)
-      targets[batch.target_token[static_cast<size_t>(e)]] += batch.target_weight[static_cast<size_t>(e)];
-    if (!targets.empty()) CHECK(rows.emplace(path, targets).second);  // each row is somebody's exactly once
-    path_of.push_back(path);
-  }
 }
 
 TEST_CASE(
