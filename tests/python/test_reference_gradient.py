@@ -309,6 +309,8 @@ def test_a_trainer_follows_it_when_told_to():
         ({"unit": "root-child", "normalise": "pass"}, "defined for normalise step alone"),
         ({"unit": "root-child", "units_per_step": 2}, "defined for units_per_step 1 alone"),
         ({"unit": "root-child", "curriculum": "2:3"}, "defined for curriculum none alone"),
+        ({"unit": "root-child", "blend": 0.5}, "defined for blend 0 alone"),
+        ({"unit": "root-child", "unit_lr": "sqrt-mass"}, "defined for unit_lr none alone"),
     ],
 )
 def test_other_ways_of_training_are_refused_with_it(settings, message):
