@@ -9,7 +9,6 @@
 namespace agpt {
 namespace {
 
-constexpr Index kMostRows = 1 << 14;
 constexpr size_t kMostElements = size_t{1} << 20;  // of all mixtures: 16 MiB
 
 }  // namespace
@@ -33,9 +32,9 @@ void TokenMixture::add(std::span<const TokenCount> targets) {
   total += share;
 }
 
-SuffixMixtures::SuffixMixtures(const TrieIndex& index) {
+SuffixMixtures::SuffixMixtures(const TrieIndex& index, Index most_rows) {
   std::vector<Index> masses;
-  const RowBatch rows = rows_heavier_than(index, mass_exceeded_by(index, kMostRows), index.depth(), {}, masses);
+  const RowBatch rows = rows_heavier_than(index, mass_exceeded_by(index, most_rows), index.depth(), {}, masses);
   std::vector<size_t> by_length(masses.size());  // a mixture is made from that of the next shorter suffix
   std::iota(by_length.begin(), by_length.end(), size_t{0});
   std::stable_sort(by_length.begin(), by_length.end(),

@@ -28,8 +28,8 @@ struct TokenMixture {
 /// Mixtures sum_j ln(1 + N_j) P_j over the suffixes of a path, itself included.
 class SuffixMixtures {
  public:
-  /// Of the heaviest rows, as many as a fixed amount of memory holds.
-  explicit SuffixMixtures(const TrieIndex& index);
+  /// Of the `most_rows` heaviest rows, or of as many as a fixed amount of memory holds.
+  SuffixMixtures(const TrieIndex& index, Index most_rows);
 
   /// The longest suffix of `path` that is here; its mixture has seen all shorter suffixes.
   struct Found {

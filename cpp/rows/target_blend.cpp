@@ -36,11 +36,11 @@ double sum_of(std::span<const TokenCount> targets) {
 
 }  // namespace
 
-TargetBlend::TargetBlend(const TrieIndex& index, const Blending& blending)
+TargetBlend::TargetBlend(const TrieIndex& index, const Blending& blending, Index n_ready)
     : index_(checked(index, blending)),
       blending_(blending),
       suffixes_occur_as_often_(has_every_path(index)),
-      frequent_(index) {}
+      frequent_(index, n_ready) {}
 
 // Of all suffixes that are shorter than the path.
 TokenMixture TargetBlend::mixture_of_suffixes(std::span<const Token> path, double own_count) const {

@@ -25,9 +25,10 @@ struct Blending {
 /// Makes the targets of rows; may be used by several threads at once.
 class TargetBlend {
  public:
-  /// The index must outlive the object. Throws ArgumentError for a value out of range, and where suffixes of paths say
-  /// nothing because paths begin with documents.
-  TargetBlend(const TrieIndex& index, const Blending& blending);
+  /// The index must outlive the object. What follows the `n_ready` most frequent suffixes is kept ready; the others are
+  /// looked up. Throws ArgumentError for a value out of range, and where suffixes of paths say nothing because paths
+  /// begin with documents.
+  TargetBlend(const TrieIndex& index, const Blending& blending, Index n_ready = 1 << 14);
 
   /// Adds the targets of the row of `path`, which must be one of the index, to the open row of the batch; their weights
   /// sum to `weight`. Rows inside an edge keep their one target.

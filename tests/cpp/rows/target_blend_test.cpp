@@ -85,7 +85,8 @@ TEST_CASE("blended targets are those of a dictionary of counts for every index, 
     Weighting weighting{.mass = static_cast<MassWeight>(random.below(4)), .entropy_lambda = random.uniform()};
     const RowBatch unblended = all_rows(index, weighting);
     const Blending blending = random_blending(random);
-    weighting.blend = std::make_shared<TargetBlend>(index, blending);
+    const auto n_ready = static_cast<Index>(random.below(random.below(3) == 0 ? 1000 : 30));
+    weighting.blend = std::make_shared<TargetBlend>(index, blending, n_ready);
     const RowBatch batch = all_rows(index, weighting);
     Contexts rows, own;
     collect(batch, rows);
