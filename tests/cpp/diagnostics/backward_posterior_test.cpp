@@ -8,8 +8,8 @@
 
 #include "cpp/base/error.h"
 #include "cpp/base/random.h"
-#include "cpp/trie/index_builder.h"
 #include "tests/cpp/trie/brute_force_trie.h"
+#include "tests/cpp/trie/verified_index.h"
 
 namespace agpt {
 namespace {
@@ -40,7 +40,7 @@ void check_against_brute_force(const Corpus& corpus, const IndexOptions& options
   Path text;
   for (Index i = 0; i < corpus.n_tokens(); ++i) text.push_back(corpus.tokens()[i]);
   const BruteForceTrie brute_force(text, corpus.vocabulary().boundary(), options);
-  const TrieIndex index = build_trie_index(corpus, options);
+  const TrieIndex index = build_verified_index(corpus, options);
   for (int length = 1; length <= options.depth; ++length) {
     CAPTURE(length);
     const BackwardPosterior posterior = backward_posterior(index, length);
@@ -91,7 +91,7 @@ TEST_CASE("paths of documents begin and end with them") {
 
 TEST_CASE("a token that always has the same one before it has no entropy at all") {
   const Path text = {0, 1, 0, 1, 0, 1, 0};
-  const TrieIndex index = build_trie_index(running_text(text), {.depth = 2});
+  const TrieIndex index = build_verified_index(running_text(text), {.depth = 2});
   const BackwardPosterior posterior = backward_posterior(index, 2);
   CHECK(posterior.support == std::vector<uint32_t>{1, 1});
   CHECK(posterior.entropy == std::vector<double>{0, 0});
@@ -99,7 +99,7 @@ TEST_CASE("a token that always has the same one before it has no entropy at all"
 
 TEST_CASE("a length outside the index is refused") {
   const Path text = {0, 1, 0};
-  const TrieIndex index = build_trie_index(running_text(text), {.depth = 2});
+  const TrieIndex index = build_verified_index(running_text(text), {.depth = 2});
   CHECK_THROWS_AS(backward_posterior(index, 0), ArgumentError);
   CHECK_THROWS_AS(backward_posterior(index, 3), ArgumentError);
 }

@@ -4,8 +4,8 @@
 #include "cpp/base/random.h"
 #include "cpp/interchange/radix_export.h"
 #include "cpp/interchange/reference_files.h"
-#include "cpp/trie/index_builder.h"
 #include "tests/cpp/interchange/reference_builders.h"
+#include "tests/cpp/trie/verified_index.h"
 
 namespace agpt {
 
@@ -16,7 +16,7 @@ struct Case {
 
   Text as_read() const { return options.reverse ? Text(text.rbegin(), text.rend()) : text; }
   TrieIndex build() const {
-    return build_trie_index(Corpus::from_tokens(std::span<const Token>(text), vocabulary_size), options);
+    return build_verified_index(Corpus::from_tokens(std::span<const Token>(text), vocabulary_size), options);
   }
   Pruning pruning() const { return {options.prune_min_mass, options.prune_min_depth}; }
 };

@@ -11,7 +11,7 @@
 #include "cpp/base/random.h"
 #include "cpp/rows/trie_rows.h"
 #include "cpp/train/step_source.h"
-#include "cpp/trie/index_builder.h"
+#include "tests/cpp/trie/verified_index.h"
 
 namespace agpt {
 namespace {
@@ -30,7 +30,7 @@ std::string random_text(Random& random, Index n) {
 TrieIndex build(const std::string& text, int depth) {
   IndexOptions options;
   options.depth = depth;
-  return build_trie_index(Corpus::from_text(text, VocabularyKind::characters), options, 1);
+  return build_verified_index(Corpus::from_text(text, VocabularyKind::characters), options, 1);
 }
 
 /// Every context of 1 .. depth characters with its count.
@@ -237,7 +237,7 @@ TEST_CASE("choices out of range and white space without text are refused") {
   CHECK_THROWS_AS(RowSelection(index, choice), ArgumentError);
   const std::vector<uint32_t> ids = {0, 1, 2, 0, 1};
   const TrieIndex without_text =
-      build_trie_index(Corpus::from_tokens<uint32_t>(ids, std::nullopt), IndexOptions{.depth = 2}, 1);
+      build_verified_index(Corpus::from_tokens<uint32_t>(ids, std::nullopt), IndexOptions{.depth = 2}, 1);
   choice = {};
   choice.tails = Tails::whitespace;
   CHECK_THROWS_AS(RowSelection(without_text, choice), ArgumentError);

@@ -6,8 +6,8 @@
 
 #include "cpp/base/random.h"
 #include "cpp/train/step_source.h"
-#include "cpp/trie/index_builder.h"
 #include "tests/cpp/rows/collected_rows.h"
+#include "tests/cpp/trie/verified_index.h"
 
 namespace agpt {
 namespace {
@@ -24,7 +24,7 @@ Corpus random_corpus(Random& random, Index n, uint64_t vocabulary) {
 TrieIndex build(const Corpus& corpus, int depth) {
   IndexOptions options;
   options.depth = depth;
-  return build_trie_index(corpus, options, 1);
+  return build_verified_index(corpus, options, 1);
 }
 
 /// Every context of 1 .. depth tokens with the counts of what follows it.

@@ -9,8 +9,8 @@
 #include "cpp/base/error.h"
 #include "cpp/base/random.h"
 #include "cpp/synth/reference_leaves.h"
-#include "cpp/trie/index_builder.h"
 #include "tests/cpp/synth/reference_walk.h"
+#include "tests/cpp/trie/verified_index.h"
 
 namespace agpt {
 namespace {
@@ -59,7 +59,7 @@ TEST_CASE("texts of the reference are those of its walk from edge to edge") {
     if (random.below(4) == 0) trie.starts = {Starts::Rule::stride, 3};
     const Index n = 20 + static_cast<Index>(random.below(60));
     const Corpus corpus = corpus_of("\n  a" + random_text(random, 2 + static_cast<Index>(random.below(6)), n));
-    const TrieIndex index = build_trie_index(corpus, trie);
+    const TrieIndex index = build_verified_index(corpus, trie);
     if (index.n_nodes() == 0) continue;
     const BruteForceTrie dictionary(to_vector(corpus.tokens()), std::nullopt, trie);
     const SynthesisOptions options = random_reference_options(random);
@@ -83,7 +83,7 @@ TEST_CASE("walks that wrap are pieces of the text, every start as likely as any 
   const int depth = 3;
   const Corpus corpus = corpus_of(random_text(random, 5, 300) + "z");
   const std::vector<Token> tokens = to_vector(corpus.tokens());
-  const TrieIndex index = build_trie_index(corpus, {.depth = depth});
+  const TrieIndex index = build_verified_index(corpus, {.depth = depth});
   const Synthesis result = synthesize(index, {.n_tokens = 200'000});
   const std::vector<Token> text = to_vector(result.tokens.view());
   std::map<std::vector<Token>, double> observed, in_corpus;
@@ -116,7 +116,7 @@ TEST_CASE("each token of a suffix walk follows the longest suffix that the corpu
   Random random(3);
   for (const int depth : {1, 2, 4}) {
     const Corpus corpus = corpus_of(random_text(random, 4, 120));
-    const TrieIndex index = build_trie_index(corpus, {.depth = depth});
+    const TrieIndex index = build_verified_index(corpus, {.depth = depth});
     const BruteForceTrie dictionary(to_vector(corpus.tokens()), std::nullopt, {.depth = depth});
     const Synthesis result = synthesize(index, {.n_tokens = 100'000, .walk = SynthesisWalk::suffix});
     const std::vector<Token> text = to_vector(result.tokens.view());
@@ -154,7 +154,7 @@ TEST_CASE("a suffix walk on any trie writes what may follow its context, and cou
     if (random.below(3) == 0) trie.prune_min_depth = 2;
     if (random.below(3) == 0) trie.starts = {Starts::Rule::stride, 2};
     const Corpus corpus = corpus_of(random_text(random, 2 + static_cast<Index>(random.below(4)), 60));
-    const TrieIndex index = build_trie_index(corpus, trie);
+    const TrieIndex index = build_verified_index(corpus, trie);
     const Synthesis result =
         synthesize(index, {.n_tokens = 300, .seed = static_cast<uint64_t>(round), .walk = SynthesisWalk::suffix});
     std::vector<Token> context;
@@ -175,7 +175,7 @@ TEST_CASE("documents come one after another, each beginning at a boundary, made 
   const std::vector<std::string_view> names = {"anna", "ann", "hanna", "bob", "bobby", "abba"};
   const Corpus corpus = Corpus::from_documents(names, VocabularyKind::characters);
   const Token boundary = *corpus.vocabulary().boundary();
-  const TrieIndex index = build_trie_index(corpus, {.depth = 3});
+  const TrieIndex index = build_verified_index(corpus, {.depth = 3});
   for (const SynthesisWalk walk : {SynthesisWalk::bridge, SynthesisWalk::suffix}) {
     const Synthesis result = synthesize(index, {.n_tokens = 5000, .walk = walk});
     CHECK(result.restarts == 0);
@@ -196,7 +196,7 @@ TEST_CASE("documents come one after another, each beginning at a boundary, made 
 
 TEST_CASE("a text is the same for the same seed, another for another, and a longer one begins with a shorter one") {
   Random random(5);
-  const TrieIndex index = build_trie_index(corpus_of(random_text(random, 6, 500)), {.depth = 4});
+  const TrieIndex index = build_verified_index(corpus_of(random_text(random, 6, 500)), {.depth = 4});
   for (const SynthesisWalk walk : {SynthesisWalk::bridge, SynthesisWalk::suffix}) {
     const auto write = [&](Index n, uint64_t seed) {
       return to_vector(synthesize(index, {.n_tokens = n, .seed = seed, .walk = walk}).tokens.view());
@@ -214,7 +214,7 @@ TEST_CASE("wide tokens are written as wide as they are") {
   std::vector<uint32_t> tokens;
   for (uint32_t i = 0; i < 400; ++i) tokens.push_back(70'000 + i * i % 97);
   const Corpus corpus = Corpus::from_tokens(std::span<const uint32_t>(tokens), std::nullopt);
-  const TrieIndex index = build_trie_index(corpus, {.depth = 4});
+  const TrieIndex index = build_verified_index(corpus, {.depth = 4});
   for (const SynthesisWalk walk : {SynthesisWalk::bridge, SynthesisWalk::suffix})
     for (const Token token : to_vector(synthesize(index, {.n_tokens = 2000, .walk = walk}).tokens.view()))
       CHECK(std::find(tokens.begin(), tokens.end(), token) != tokens.end());
@@ -222,7 +222,7 @@ TEST_CASE("wide tokens are written as wide as they are") {
 
 TEST_CASE("an index or options that do not go together are refused") {
   const Corpus text = corpus_of("abracadabra"), ids = Corpus::from_tokens(std::span<const uint32_t>({1, 2, 1}), {});
-  const TrieIndex index = build_trie_index(text, {.depth = 4});
+  const TrieIndex index = build_verified_index(text, {.depth = 4});
   const auto refused = [](const TrieIndex& trie, const SynthesisOptions& options) {
     CHECK_THROWS_AS(synthesize(trie, options), ArgumentError);
   };
@@ -233,16 +233,16 @@ TEST_CASE("an index or options that do not go together are refused") {
   refused(index, {.space_align = true});  // no space
   refused(index, {.space_align_topk = 0});
   refused(index, {.prune_mass1_space = true});
-  refused(build_trie_index(ids, {.depth = 2}), {.space_cut = true});
-  refused(build_trie_index(text, {.depth = 4, .reverse = true}), {});
-  refused(build_trie_index(corpus_of("ab"), {.depth = 4, .corpus_end = CorpusEnd::reference}), {});
+  refused(build_verified_index(ids, {.depth = 2}), {.space_cut = true});
+  refused(build_verified_index(text, {.depth = 4, .reverse = true}), {});
+  refused(build_verified_index(corpus_of("ab"), {.depth = 4, .corpus_end = CorpusEnd::reference}), {});
   const std::vector<std::string_view> names = {"anna", "bob"};
   const Corpus documents = Corpus::from_documents(names, VocabularyKind::characters);
-  refused(build_trie_index(documents, {.starts = {Starts::Rule::documents}}), {});
+  refused(build_verified_index(documents, {.starts = {Starts::Rule::documents}}), {});
 }
 
 TEST_CASE("the progress of a synthesis rises, and what it throws ends the work") {
-  const TrieIndex index = build_trie_index(corpus_of("to be or not to be"), {.depth = 4});
+  const TrieIndex index = build_verified_index(corpus_of("to be or not to be"), {.depth = 4});
   for (const SynthesisWalk walk : {SynthesisWalk::bridge, SynthesisWalk::suffix}) {
     const SynthesisOptions options{.n_tokens = 1'000'000, .walk = walk};
     std::vector<double> seen;

@@ -9,8 +9,8 @@
 
 #include "cpp/base/error.h"
 #include "cpp/base/random.h"
-#include "cpp/trie/index_builder.h"
 #include "tests/cpp/tinyshakespeare.h"
+#include "tests/cpp/trie/verified_index.h"
 
 namespace agpt {
 namespace {
@@ -23,7 +23,7 @@ TrieIndex random_index(int depth) {
   Random random(3);
   std::vector<uint32_t> ids;
   for (int i = 0; i < 600; ++i) ids.push_back(static_cast<uint32_t>(random.below(i % 3 == 0 ? 2 : 6)));
-  return build_trie_index(Corpus::from_tokens<uint32_t>(ids, 6), {.depth = depth}, 1);
+  return build_verified_index(Corpus::from_tokens<uint32_t>(ids, 6), {.depth = depth}, 1);
 }
 
 Index edges_above(const TrieIndex& index, Index node) {
@@ -125,7 +125,8 @@ TEST_CASE("on tinyshakespeare chunks and the weight they leave to shared rows ar
   const Corpus corpus = Corpus::from_file(text_path().string(), VocabularyKind::characters, false);
   for (const Published& published : {Published{16, 225, 23.7, 53.6}, Published{32, 576, 7.6, 27.3}}) {
     CAPTURE(published.depth);
-    const TrieIndex index = build_trie_index(corpus, {.depth = published.depth, .corpus_end = CorpusEnd::reference});
+    const TrieIndex index =
+        build_verified_index(corpus, {.depth = published.depth, .corpus_end = CorpusEnd::reference});
     const ReferenceChunks chunks(index, 50000, 256);
     CHECK(chunks.n_chunks() == published.n_chunks);
     const std::vector<double> factor = relative_masses(index, chunks, {MassWeight::linear, 0, 1});

@@ -7,9 +7,9 @@
 #include <numeric>
 
 #include "cpp/base/error.h"
-#include "cpp/trie/index_builder.h"
 #include "cpp/trie/trie_walk.h"
 #include "tests/cpp/trie/random_corpora.h"
+#include "tests/cpp/trie/verified_index.h"
 
 namespace agpt {
 namespace {
@@ -48,7 +48,7 @@ Path gram(const Row& row, int n) {
 TrieIndex random_index(Random& random) {
   const bool documents = random.below(3) == 0;
   const Corpus corpus = documents ? random_documents(random) : random_text(random, 80);
-  return build_trie_index(corpus, random_options(random, documents), 1);
+  return build_verified_index(corpus, random_options(random, documents), 1);
 }
 
 void check_cover(const std::vector<Index>& begins, size_t n_rows) {
@@ -127,14 +127,14 @@ TEST_CASE("balanced units of a large trie are at least half full on average") {
   Random random(4);
   std::vector<Token> tokens(20000);
   for (Token& token : tokens) token = static_cast<Token>(random.below(3));
-  const TrieIndex index = build_trie_index(Corpus::from_tokens<Token>(tokens, {}), {.depth = 20}, 1);
+  const TrieIndex index = build_verified_index(Corpus::from_tokens<Token>(tokens, {}), {.depth = 20}, 1);
   const std::vector<Index> begins = partition_rows(index, {.largest = 1000});
   CHECK(static_cast<Index>(begins.size()) - 1 <= index.n_positions() / 500);
 }
 
 TEST_CASE("a size that one path exceeds is refused") {
   const TrieIndex index =
-      build_trie_index(Corpus::from_text("abracadabra", VocabularyKind::characters), {.depth = 5}, 1);
+      build_verified_index(Corpus::from_text("abracadabra", VocabularyKind::characters), {.depth = 5}, 1);
   CHECK_THROWS_WITH_AS(partition_nodes(index, {.largest = 4}), doctest::Contains("at least the depth of the index, 5"),
                        ArgumentError);
   CHECK_NOTHROW(partition_nodes(index, {.largest = 5}));

@@ -9,10 +9,10 @@
 
 #include "cpp/base/error.h"
 #include "cpp/trie/continuation_sampler.h"
-#include "cpp/trie/index_builder.h"
 #include "cpp/trie/path_occurrences.h"
 #include "tests/cpp/trie/brute_force_trie.h"
 #include "tests/cpp/trie/random_corpora.h"
+#include "tests/cpp/trie/verified_index.h"
 
 namespace agpt {
 namespace {
@@ -23,7 +23,7 @@ struct Case {
   explicit Case(Random& random, bool documents)
       : corpus(documents ? random_documents(random) : random_text(random, 80)),
         options(random_options(random, documents)),
-        index(build_trie_index(corpus, options, 1)),
+        index(build_verified_index(corpus, options, 1)),
         text(to_vector(index.tokens())),
         truth(text, corpus.vocabulary().boundary(), options) {
     for (const auto& node : truth.nodes)
@@ -196,7 +196,7 @@ TEST_CASE("each token of a continuation follows the longest suffix that is a row
 TEST_CASE(
     "tokens are drawn as often as they are counted, and a continuation depends on seed, number and context alone") {
   const Corpus corpus = Corpus::from_text("aabaabacaad", VocabularyKind::characters);
-  const TrieIndex index = build_trie_index(corpus, {.depth = 3}, 1);
+  const TrieIndex index = build_verified_index(corpus, {.depth = 3}, 1);
   const Path context = corpus.vocabulary().encode("a");
   const std::vector<TokenCount> next = index.next_counts(context);
   constexpr size_t n = 20000;
