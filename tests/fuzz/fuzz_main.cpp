@@ -30,7 +30,8 @@ using Clock = std::chrono::steady_clock;
 constexpr int kHangSeconds = 30;
 constexpr const char* kUsage =
     "usage: agpt_fuzz [--target NAME] [--seconds N] [--executions N] [--seed S] [--only I [--write FILE]]\n"
-    "  --target NAME   index, text, options; all if not given; faulty-count, faulty-crash, faulty-error: a test of the "
+    "  --target NAME   index, reference, text, options; all if not given; faulty-count, faulty-crash, faulty-error: a "
+    "test of the "
     "fuzzer\n"
     "  --seconds N     for all targets together (default 10)\n"
     "  --executions N  of each target, instead of a time\n"
@@ -170,7 +171,7 @@ int run_only(const FuzzTarget& target, const Options& options) {
 }
 
 std::vector<FuzzTarget> chosen_targets(const std::string& name) {
-  std::vector<FuzzTarget> targets = {index_target(), text_target(), option_target()};
+  std::vector<FuzzTarget> targets = {index_target(), reference_target(), text_target(), option_target()};
   if (name.empty()) return targets;
   for (FuzzTarget& target : faulty_targets()) targets.push_back(std::move(target));
   std::erase_if(targets, [&](const FuzzTarget& target) { return target.name != name; });

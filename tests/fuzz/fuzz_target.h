@@ -20,6 +20,7 @@ struct FuzzTarget {
 };
 
 FuzzTarget index_target();
+FuzzTarget reference_target();
 FuzzTarget text_target();
 FuzzTarget option_target();
 /// Not readers of ours: each has a fault that the fuzzer must find, to test the fuzzer.

@@ -1,6 +1,9 @@
 // Fuzzes the index file: whatever opens can be walked, asked, profiled, verified and built again.
 #include "cpp/base/error.h"
 #include "cpp/base/random.h"
+#include "cpp/interchange/imported_verify.h"
+#include "cpp/interchange/path_trie_export.h"
+#include "cpp/interchange/reference_import.h"
 #include "cpp/trie/continuation_sampler.h"
 #include "cpp/trie/path_occurrences.h"
 #include "cpp/trie/trie_partition.h"
@@ -8,6 +11,7 @@
 #include "cpp/trie/trie_queries.h"
 #include "cpp/trie/trie_verify.h"
 #include "cpp/trie/trie_walk.h"
+#include "tests/cpp/interchange/reference_builders.h"
 #include "tests/cpp/trie/index_bytes.h"
 #include "tests/cpp/trie/sample_indexes.h"
 #include "tests/fuzz/fuzz_target.h"
@@ -61,12 +65,15 @@ void use(const std::string& input) {
   Random random(input.size());
   walk_all(index);
   visit_all(index);
-  ask(index, random);
   profile_trie_index(index);
   measure_partition(index, partition_nodes(index, PartitionRule::parse("bigram")));
   const bool is_right = verify_trie_index(index).empty();
-  if (is_right && !verify_by_rebuilding(index, 1).empty())
+  if (!index.has_text()) {
+    verify_imported_index(index);
+  } else if (is_right && !verify_by_rebuilding(index, 1).empty()) {
     throw std::logic_error("verification accepts an index that cannot be built");
+  }
+  ask(index, random);
 }
 
 }  // namespace
@@ -74,6 +81,12 @@ void use(const std::string& input) {
 FuzzTarget index_target() {
   FuzzTarget target{.name = "index", .seeds = {}, .run = use, .header_bytes = sizeof(IndexHeader)};
   for (const SampleIndex& sample : make_sample_indexes()) target.seeds.push_back(bytes_of(sample.index));
+  const TrieIndex index = build_trie_index(sample_corpora::running(80, 3), {.depth = 4}, 1);
+  MemoryFolder folder;
+  export_leveled(index, folder);
+  ReferenceFiles::Contents files;
+  for (const auto& [name, content] : folder.files()) files[name] = std::as_bytes(std::span(content));
+  target.seeds.push_back(bytes_of(import_reference({"the folder", files})));
   target.repair = [](std::string input) {
     return input.size() < sizeof(IndexHeader) ? input : with_right_checksums(std::move(input));
   };
