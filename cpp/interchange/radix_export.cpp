@@ -4,9 +4,9 @@
 #include <map>
 
 #include "cpp/base/error.h"
+#include "cpp/interchange/export_parts.h"
 #include "cpp/interchange/radix_order.h"
 #include "cpp/interchange/reference_format.h"
-#include "cpp/interchange/source_text.h"
 
 namespace agpt {
 namespace {
@@ -29,11 +29,7 @@ void write_record(const TrieIndex& index, const RadixRecord& record, RecordWrite
   file.put_u32(static_cast<uint32_t>(record.depth - record.first_depth + 1));
   for (int k = record.first_depth; k <= record.depth; ++k) file.put_u32(index.token(record.text + k - 1));
   file.put_u32(record.mass);
-  file.put_u32(static_cast<uint32_t>(record.entries.size()));
-  for (const TokenCount& entry : record.entries) {
-    file.put_u32(entry.token);
-    file.put_u32(entry.count);
-  }
+  write_entries(record.entries, file);
 }
 
 // Gives records to a function, the same each time it is called.

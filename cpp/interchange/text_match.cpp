@@ -8,10 +8,11 @@
 #include "cpp/corpus/split.h"
 #include "cpp/corpus/token_hash.h"
 #include "cpp/interchange/children_table.h"
-#include "cpp/interchange/path_trie_export.h"
+#include "cpp/interchange/leveled_export.h"
 #include "cpp/interchange/path_trie_reader.h"
 #include "cpp/interchange/radix_export.h"
 #include "cpp/interchange/radix_reader.h"
+#include "cpp/interchange/single_file_export.h"
 #include "cpp/trie/index_builder.h"
 
 namespace agpt {

@@ -4,10 +4,11 @@
 #include <nanobind/stl/vector.h>
 
 #include "cpp/corpus/corpus.h"
-#include "cpp/interchange/path_trie_export.h"
+#include "cpp/interchange/leveled_export.h"
 #include "cpp/interchange/radix_export.h"
 #include "cpp/interchange/reference_import.h"
 #include "cpp/interchange/reference_verify.h"
+#include "cpp/interchange/single_file_export.h"
 #include "cpp/interchange/text_match.h"
 #include "python/src/bindings.h"
 
@@ -38,7 +39,7 @@ nb::dict export_radix(const TrieIndex& index, const Path& path, const std::strin
 
 Index export_leveled(const TrieIndex& index, const Path& path) {
   agpt::DiskFolder folder(path.string());
-  const Index n_nodes = agpt::export_leveled(index, folder).n_nodes;
+  const Index n_nodes = agpt::export_leveled(index, folder);
   folder.commit();
   return n_nodes;
 }
@@ -46,7 +47,7 @@ Index export_leveled(const TrieIndex& index, const Path& path) {
 Index export_single(const TrieIndex& index, const Path& path) {
   AGPT_REQUIRE(!std::filesystem::exists(path),
                "'" + path.string() + "' exists already: remove it or name another file");
-  return agpt::export_single(index, std::make_unique<agpt::DiskFile>(path.string())).n_nodes;
+  return agpt::export_single(index, std::make_unique<agpt::DiskFile>(path.string()));
 }
 
 TrieIndex import_reference(const Path& path) {

@@ -1,8 +1,9 @@
 // Exported files against those of the reference builders, written out literally, byte for byte.
 #include <doctest/doctest.h>
 
-#include "cpp/interchange/path_trie_export.h"
+#include "cpp/interchange/leveled_export.h"
 #include "cpp/interchange/radix_export.h"
+#include "cpp/interchange/single_file_export.h"
 #include "tests/cpp/interchange/random_cases.h"
 
 namespace agpt {

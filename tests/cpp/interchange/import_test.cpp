@@ -5,7 +5,8 @@
 
 #include "cpp/base/error.h"
 #include "cpp/interchange/imported_verify.h"
-#include "cpp/interchange/path_trie_export.h"
+#include "cpp/interchange/leveled_export.h"
+#include "cpp/interchange/single_file_export.h"
 #include "cpp/interchange/text_match.h"
 #include "cpp/trie/trie_walk.h"
 #include "tests/cpp/interchange/random_cases.h"

@@ -1,4 +1,4 @@
-#include "cpp/interchange/source_text.h"
+#include "cpp/interchange/export_parts.h"
 
 #include "cpp/base/error.h"
 #include "cpp/interchange/reference_format.h"
@@ -18,6 +18,11 @@ void require_every_start(const TrieIndex& index, const std::string& what) {
                    index.options().starts.to_string() + "': build one with --starts every");
 }
 
+void require_unpruned(const TrieIndex& index, const std::string& what) {
+  AGPT_REQUIRE(index.options().prune_min_mass == 1,
+               what + " has every path, but the index was pruned: build one with --prune-min-mass 1");
+}
+
 TrieIndex rebuild_whole(const TrieIndex& index) {
   const Corpus corpus =
       index.tokens().visit([&](auto ids) { return Corpus::from_tokens(ids, index.vocabulary_size()); });
@@ -34,6 +39,14 @@ void write_source(const TrieIndex& index, RecordWriter& file) {
   file.put_u32(static_cast<uint32_t>(index.vocabulary_size()));
   file.put_u64(index.token_hash());
   file.put_text(kTokenizerTag);
+}
+
+void write_entries(std::span<const TokenCount> entries, RecordWriter& file) {
+  file.put_u32(static_cast<uint32_t>(entries.size()));
+  for (const TokenCount& entry : entries) {
+    file.put_u32(entry.token);
+    file.put_u32(entry.count);
+  }
 }
 
 }  // namespace agpt
