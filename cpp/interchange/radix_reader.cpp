@@ -8,6 +8,7 @@ namespace agpt {
 namespace {
 
 constexpr uint32_t kLargest = 0x7FFFFFFF;  // numbers are signed
+constexpr uint32_t kMostDepths = 1000;     // names of files have three digits
 
 // Reads a record; `limit` is one past the largest id.
 RadixView read_record(ByteReader& reader, Index limit, Index vocabulary_size) {
@@ -15,8 +16,9 @@ RadixView read_record(ByteReader& reader, Index limit, Index vocabulary_size) {
   reader.require(record.id() >= 1 && record.id() < limit, "an id is out of range");
   reader.require(record.parent() < record.id(), "a record comes before its parent");
   const uint32_t first_depth = load_u32(record.begin() + 8), edge_tokens = load_u32(record.begin() + 12);
-  reader.require(first_depth >= 1 && first_depth <= kLargest, "the depth of an edge is not positive");
-  reader.require(edge_tokens >= 1 && edge_tokens <= reader.remaining() / 4, "an edge's length is impossible");
+  reader.require(first_depth >= 1 && first_depth < kMostDepths, "the depth of an edge is impossible");
+  reader.require(edge_tokens >= 1 && edge_tokens < kMostDepths && edge_tokens <= reader.remaining() / 4,
+                 "an edge's length is impossible");
   const std::byte* const edge = reader.take(4 * size_t{edge_tokens});
   for (size_t k = 0; k < edge_tokens; ++k)
     reader.require(load_u32(edge + 4 * k) < vocabulary_size, "a token is outside the vocabulary");
@@ -49,7 +51,7 @@ class RadixReader {
     trie_.source = read_source(reader);
     reader.require_end();
     reader.require(n_ids_ >= 1 && n_ids_ <= kLargest, "the number of records is impossible");
-    reader.require(n_depths >= 1 && n_depths <= 1000, "the number of depths is impossible");
+    reader.require(n_depths >= 1 && n_depths <= kMostDepths, "the number of depths is impossible");
     trie_.depth = static_cast<int>(n_depths) - 1;
     trie_.edge_tokens = static_cast<Index>(edge_tokens);
   }
