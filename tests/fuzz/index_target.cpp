@@ -2,7 +2,7 @@
 #include "cpp/base/error.h"
 #include "cpp/base/random.h"
 #include "cpp/interchange/imported_verify.h"
-#include "cpp/interchange/path_trie_export.h"
+#include "cpp/interchange/leveled_export.h"
 #include "cpp/interchange/reference_import.h"
 #include "cpp/trie/continuation_sampler.h"
 #include "cpp/trie/path_occurrences.h"

@@ -4,10 +4,11 @@
 #include <map>
 
 #include "cpp/interchange/imported_verify.h"
-#include "cpp/interchange/path_trie_export.h"
+#include "cpp/interchange/leveled_export.h"
 #include "cpp/interchange/radix_export.h"
 #include "cpp/interchange/reference_import.h"
 #include "cpp/interchange/reference_verify.h"
+#include "cpp/interchange/single_file_export.h"
 #include "cpp/interchange/text_match.h"
 #include "tests/cpp/interchange/reference_builders.h"
 #include "tests/cpp/trie/sample_indexes.h"
