@@ -179,7 +179,8 @@ class TrainingRun:
         with signals.interruptible():
             evaluation = self._held_out_evaluation()
         self._evaluation, self._evaluated_step = evaluation, trainer.step_count
-        log.write(EVALUATION, {"step": trainer.step_count} | evaluation.to_dict())
+        if not log.has_evaluation(trainer.step_count):  # the run was killed right behind it
+            log.write(EVALUATION, {"step": trainer.step_count} | evaluation.to_dict())
         if self._on_evaluation is not None:
             elapsed = time.perf_counter() - self._start
             self._on_evaluation(

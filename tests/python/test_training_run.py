@@ -160,6 +160,19 @@ def test_a_resumed_log_drops_the_steps_that_are_made_again(
     assert steps == list(range(1, 11))
 
 
+def test_a_finished_run_that_goes_on_evaluates_again_and_logs_nothing_twice(
+    trainer: Trainer, index: TrieIndex, out: Path
+) -> None:
+    options = RunOptions(out, eval_every=4)
+    result = TrainingRun(trainer, options).run()
+    log = log_of(out)
+    again = TrainingRun(Trainer.resume(out, index), options).run()
+    assert log_of(out) == log
+    assert again.evaluation is not None
+    assert result.evaluation is not None
+    assert again.evaluation.loss == result.evaluation.loss
+
+
 def test_the_last_numbered_checkpoints_are_kept_and_can_be_resumed(
     trainer: Trainer, make_model: Callable[..., Model], index: TrieIndex, out: Path
 ) -> None:
