@@ -20,10 +20,7 @@ TrieWindows::TrieWindows(const TrieIndex& index, std::shared_ptr<const TargetBle
 std::vector<Index> TrieWindows::path_of_start(Index start, Index n_rows) const {
   std::vector<Token> path;
   for (Index i = 0; i < std::min<Index>(n_rows, index_.depth()); ++i) path.push_back(index_.token(start + i));
-  std::vector<Index> nodes;
-  for (Index node = index_.locate(path).node; node >= 0; node = parent_of(index_, node)) nodes.push_back(node);
-  std::reverse(nodes.begin(), nodes.end());
-  return nodes;
+  return nodes_down_to(index_, index_.locate(path).node);
 }
 
 void TrieWindows::append(Index start, Index n_rows, RowBatch& batch) const {

@@ -8,6 +8,7 @@
 #include "cpp/rows/trie_rows.h"
 #include "cpp/train/range_batches.h"
 #include "cpp/train/step_source.h"
+#include "cpp/trie/trie_queries.h"
 
 namespace agpt {
 namespace {
@@ -64,7 +65,7 @@ class SampleSource final : public StepSource {
     return {(n + per_batch - 1) / per_batch, [this, per_batch, n, samples](Index i, RowBatch& batch) {
               SampleChances chances = factors();
               for (Index s = i * per_batch; s < std::min(n, (i + 1) * per_batch); ++s)
-                append_path_rows(index_, path_of_node(index_, samples[static_cast<size_t>(s)].node), config_.weighting,
+                append_path_rows(index_, nodes_down_to(index_, samples[static_cast<size_t>(s)].node), config_.weighting,
                                  batch, config_.corrected ? &chances : nullptr);
             }};
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cpp/base/error.h"
+#include "cpp/trie/trie_queries.h"
 
 namespace agpt {
 namespace {
@@ -51,7 +52,7 @@ bool TrieSampler::must_pass(Index node) const {
 
 std::vector<Index> TrieSampler::passed_nodes(const TrieSample& sample) const {
   if (rule_.sampler != Sampler::mass_walk || rule_.most_mass == 0) return {};
-  std::vector<Index> path = path_of_node(*index_, sample.node);
+  std::vector<Index> path = nodes_down_to(*index_, sample.node);
   while (!path.empty() && !must_pass(path.back())) path.pop_back();  // masses never grow on the way down
   return path;
 }
@@ -69,20 +70,6 @@ Index TrieSampler::draw_child(Random& random, Index parent) const {
   return child;
 }
 
-std::vector<Index> path_of_node(const TrieIndex& index, Index node) {
-  std::vector<Index> path;
-  for (Index at = 0;;) {
-    const Index end = index.subtree_end(at);
-    if (node >= end) {
-      at = end;
-      continue;
-    }
-    path.push_back(at);
-    if (at == node) return path;
-    ++at;
-  }
-}
-
 void SampleChances::enter(const TrieEdge& edge) {
   if (!path_.empty() && edge.node <= path_.back().node) path_.clear();  // another walk
   while (!path_.empty() && edge.node >= path_.back().subtree_end) path_.pop_back();
@@ -90,7 +77,7 @@ void SampleChances::enter(const TrieEdge& edge) {
       path_.empty() ? edge.parent_depth == 0 : sampler_->index_->depth(path_.back().node) == edge.parent_depth;
   if (!follows) {  // a walk that begins in the middle
     path_.clear();
-    std::vector<Index> nodes = path_of_node(*sampler_->index_, edge.node);
+    std::vector<Index> nodes = nodes_down_to(*sampler_->index_, edge.node);
     nodes.pop_back();
     for (const Index node : nodes) push(node);
   }

@@ -55,9 +55,6 @@ class TrieSampler {
   std::vector<double> root_masses_;  // cumulated
 };
 
-/// The nodes from a child of the root down to `node`.
-std::vector<Index> path_of_node(const TrieIndex& index, Index node);
-
 /// The chance that a draw holds a row, by walks in pre-order.
 class SampleChances final : public RowFactors {
  public:

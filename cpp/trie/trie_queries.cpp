@@ -1,5 +1,7 @@
 #include "cpp/trie/trie_queries.h"
 
+#include <algorithm>
+
 namespace agpt {
 namespace {
 
@@ -64,6 +66,13 @@ std::vector<Index> children_of(const TrieIndex& index, Index node) {
   const Index end = node < 0 ? index.n_nodes() : index.subtree_end(node);
   for (Index child = node + 1; child < end; child = index.subtree_end(child)) children.push_back(child);
   return children;
+}
+
+std::vector<Index> nodes_down_to(const TrieIndex& index, Index node) {
+  std::vector<Index> nodes;
+  for (; node >= 0; node = parent_of(index, node)) nodes.push_back(node);
+  std::reverse(nodes.begin(), nodes.end());
+  return nodes;
 }
 
 std::vector<Token> path_of(const TrieIndex& index, Index node) {

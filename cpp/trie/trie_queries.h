@@ -40,6 +40,8 @@ void next_distributions_of_paths(const TrieIndex& index, const PathBatch& paths,
 Index parent_of(const TrieIndex& index, Index node);
 /// The nodes right below, in token order; of the root for node = -1.
 std::vector<Index> children_of(const TrieIndex& index, Index node);
+/// The nodes from a child of the root down to `node`; none for node = -1.
+std::vector<Index> nodes_down_to(const TrieIndex& index, Index node);
 /// Tokens from the root to the endpoint.
 std::vector<Token> path_of(const TrieIndex& index, Index node);
 
