@@ -85,20 +85,39 @@ Rows<Real> Inference<Real>::compute(Index begin, int tile_rows, Index capacity) 
 }
 
 template <class Real>
-std::vector<Real> Inference<Real>::logits(std::span<const Token> tokens) {
+Rows<Real> Inference<Real>::compute_chain(std::span<const Token> tokens) {
   require_known(tokens);
   AGPT_REQUIRE(static_cast<int>(tokens.size()) <= model_.context, "the text has " + std::to_string(tokens.size()) +
                                                                       " tokens, but the model's context is " +
                                                                       std::to_string(model_.context));
-  if (tokens.empty()) return {};
   batch_.clear();
   append_chain(tokens, -1);
-  const Rows<Real> rows = compute(0, backend_->tile_rows(), batch_.n_rows());
+  return compute(0, backend_->tile_rows(), batch_.n_rows());
+}
+
+template <class Real>
+std::vector<Real> Inference<Real>::packed(Rows<Real> rows, Index columns) const {
   std::vector<Real> result;
   for (Index r = 0; r < batch_.n_rows(); ++r) {
     const Real* row = rows.from(r).data;
-    result.insert(result.end(), row, row + model_.vocab_size);
+    result.insert(result.end(), row, row + columns);
   }
+  return result;
+}
+
+template <class Real>
+std::vector<Real> Inference<Real>::logits(std::span<const Token> tokens) {
+  if (tokens.empty()) return {};
+  return packed(compute_chain(tokens), model_.vocab_size);
+}
+
+template <class Real>
+std::vector<StageValues<Real>> Inference<Real>::stages(std::span<const Token> tokens) {
+  AGPT_REQUIRE(!tokens.empty(), "the text has no token: the stages of the forward pass need at least one");
+  compute_chain(tokens);
+  std::vector<StageValues<Real>> result;
+  for (const StageView<Real>& stage : transformer_.stages())
+    result.push_back({stage.name, stage.columns, packed(stage.values, stage.columns)});
   return result;
 }
 

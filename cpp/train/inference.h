@@ -27,6 +27,14 @@ struct GenerationConfig {
 /// Draws a token from logits (vocabulary) as `config` says.
 Token sample_token(std::span<const double> logits, const GenerationConfig& config, Random& random);
 
+/// A copy of a stage of the forward pass: values (tokens, columns), row-major.
+template <class Real>
+struct StageValues {
+  std::string name;
+  Index columns = 0;
+  std::vector<Real> values;
+};
+
 template <class Real>
 class Inference {
  public:
@@ -35,6 +43,9 @@ class Inference {
 
   /// logits (tokens, vocabulary), row-major: row i predicts the token behind tokens[0 .. i]. At most `context` tokens.
   std::vector<Real> logits(std::span<const Token> tokens);
+
+  /// Every stage of the forward pass of the tokens, in order: see Transformer::stages().
+  std::vector<StageValues<Real>> stages(std::span<const Token> tokens);
 
   /// New tokens of each sample, the prompt excluded. The prompt has at least one token; only its last context - 1
   /// tokens are read. Samples share the rows of the prompt. When the context is full, the last half of it is encoded
@@ -47,6 +58,10 @@ class Inference {
   void require_known(std::span<const Token> tokens) const;
   /// Appends the tokens as a chain below `parent` and returns the last row.
   int32_t append_chain(std::span<const Token> tokens, int32_t parent);
+  /// Computes the logits of the tokens as the one chain of the batch.
+  Rows<Real> compute_chain(std::span<const Token> tokens);
+  /// The rows of the batch, packed row-major.
+  std::vector<Real> packed(Rows<Real> rows, Index columns) const;
   /// Computes the rows [begin, end of batch) with tiles of `tile_rows` rows.
   Rows<Real> compute(Index begin, int tile_rows, Index capacity);
 

@@ -110,6 +110,33 @@ Rows<Real> Transformer<Real>::logits(const RowBatch& batch, Index first_row, Ind
 }
 
 template <class Real>
+std::vector<StageView<Real>> Transformer<Real>::stages() {
+  const Index d = config_.d_model;
+  std::vector<StageView<Real>> stages;
+  const auto input_of = [&](int layer) {
+    return layer < config_.n_layers ? layer_rows(layer).input : scratch(kFinalInput, d);
+  };
+  stages.push_back({"embedding", config_.embedding_norm ? scratch(kEmbedding, d) : input_of(0), d});
+  if (config_.embedding_norm) stages.push_back({"embedding_norm", input_of(0), d});
+  for (int layer = 0; layer < config_.n_layers; ++layer) {
+    const std::string block = "blocks." + std::to_string(layer) + ".";
+    const LayerRows rows = layer_rows(layer);
+    stages.push_back({block + "norm1", rows.normed1, d});
+    stages.push_back({block + "attention.qkv", rows.qkv, 3 * d});
+    stages.push_back({block + "attention.heads", rows.attention, d});
+    stages.push_back({block + "after_attention", rows.middle, d});
+    stages.push_back({block + "norm2", rows.normed2, d});
+    if (rows.hidden_before.data != rows.hidden.data)
+      stages.push_back({block + "mlp.up", rows.hidden_before, config_.d_ff});
+    stages.push_back({block + "mlp.hidden", rows.hidden, config_.d_ff});
+    stages.push_back({block + "after_mlp", input_of(layer + 1), d});
+  }
+  if (config_.final_norm) stages.push_back({"final_norm", scratch(kFinalNormed, d), d});
+  stages.push_back({"logits", scratch(kLogits, config_.vocab_size), config_.vocab_size});
+  return stages;
+}
+
+template <class Real>
 typename Transformer<Real>::LayerRows Transformer<Real>::layer_rows(int layer) {
   const int slot = kFirstLayerSlot + kSlotsPerLayer * layer;
   const Index d = config_.d_model, wide = config_.d_ff;

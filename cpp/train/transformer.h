@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -18,6 +19,14 @@ ModelShape model_shape(const ModelConfig& config, const ParameterTable& table);
 
 /// The arrays of a batch as the backend sees them; the batch must have its tiles and must outlive the view.
 BatchView view_of(const RowBatch& batch);
+
+/// An intermediate result of the forward pass: a matrix of the stream's scratch memory, by the rows of the batch.
+template <class Real>
+struct StageView {
+  std::string name;
+  Rows<Real> values;
+  Index columns = 0;
+};
 
 /// One model on one stream. Not thread-safe: one Transformer per worker.
 template <class Real>
@@ -39,6 +48,11 @@ class Transformer {
   /// and values are kept, so a sequence grows row by row without recomputing (a KV cache). `capacity` rows are kept in
   /// all; it must not grow between the calls of one sequence. Row r of the batch has its logits in row r of the result.
   Rows<Real> logits(const RowBatch& batch, Index begin, Index capacity);
+
+  /// What the last logits() computed on its way, in order, named after the parameters: the embedding, the parts of each
+  /// block, the logits. The columns of q and k of attention.qkv are rotated where positions are rotary; mlp.up, the
+  /// hidden row before its activation, is left out for relu, which works in place. Valid until the next call.
+  std::vector<StageView<Real>> stages();
 
  private:
   /// Scratch slots of the whole model; each layer has kSlotsPerLayer more.

@@ -63,6 +63,21 @@ class Model:
         logits: npt.NDArray[Any] = self._inference("cpu").logits(self._tokens_of(text))
         return logits
 
+    def stages(
+        self, text: str | Sequence[int] | npt.NDArray[Any], backend: str = "reference"
+    ) -> Tensors:
+        """Every stage of the forward pass of a text or tokens, by name and in order.
+
+        Each is an array (tokens, columns) of the model's dtype: `embedding`; `embedding_norm`
+        where the model has one; of block i `blocks.i.norm1`, `.attention.qkv` (the columns of the
+        queries, the keys and the values, rotated where positions are), `.attention.heads` (the
+        heads' outputs side by side), `.after_attention` (with the residual), `.norm2`, `.mlp.up`
+        (before the activation; not for relu, which works in place), `.mlp.hidden`, `.after_mlp`;
+        `final_norm` where the model has one; `logits`. The reference backend is slow and exact.
+        """
+        stages: Tensors = self._inference(backend).stages(self._tokens_of(text))
+        return stages
+
     def generate(
         self,
         prompt: str = "",

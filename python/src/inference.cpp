@@ -51,6 +51,22 @@ void bind_inference_of(nb::module_& m, const char* name) {
           },
           "tokens"_a.noconvert(), "Logits (tokens, vocabulary); row i predicts what follows tokens[: i + 1].")
       .def(
+          "stages",
+          [](Inference& self, const Tokens& tokens) {
+            std::vector<agpt::StageValues<Real>> stages;
+            {
+              nb::gil_scoped_release release;
+              stages = self.stages(span_of(tokens));
+            }
+            nb::dict arrays;
+            for (agpt::StageValues<Real>& stage : stages) {
+              const auto columns = static_cast<size_t>(stage.columns);
+              arrays[stage.name.c_str()] = to_numpy(std::move(stage.values), {tokens.size(), columns});
+            }
+            return arrays;
+          },
+          "tokens"_a.noconvert(), "Stage -> array (tokens, columns) of every stage of the forward pass, in order.")
+      .def(
           "generate",
           [](Inference& self, const Tokens& prompt, Index max_tokens, double temperature, Index top_k, double top_p,
              int64_t stop_token, Index n_samples, uint64_t seed, const nb::object& progress) {

@@ -54,6 +54,32 @@ TEST_CASE("generation with the cache equals generation without it, also beyond t
     }
 }
 
+TEST_CASE("stages are in order, cover every layer, agree between backends and end in the logits") {
+  const std::vector<Token> tokens = {0, 5, 3, 3, 6, 1};
+  for (const ModelCase& model : model_cases()) {
+    CAPTURE(model.name);
+    Inference<double> reference = make_inference<double>(model.config, "reference");
+    const std::vector<StageValues<double>> stages = reference.stages(tokens);
+    CHECK(stages.front().name == "embedding");
+    CHECK(stages.back().name == "logits");
+    CHECK(stages.back().values == reference.logits(tokens));
+    const auto n_blocks = std::count_if(stages.begin(), stages.end(), [](const StageValues<double>& stage) {
+      return stage.name.ends_with(".after_mlp") && stage.values.size() == 6 * static_cast<size_t>(stage.columns);
+    });
+    CHECK(n_blocks == model.config.n_layers);
+    const std::vector<StageValues<double>> fast = make_inference<double>(model.config, "cpu").stages(tokens);
+    REQUIRE(fast.size() == stages.size());
+    for (size_t s = 0; s < stages.size(); ++s) {
+      CAPTURE(stages[s].name);
+      CHECK(fast[s].name == stages[s].name);
+      CHECK(fast[s].columns == stages[s].columns);
+      REQUIRE(fast[s].values.size() == stages[s].values.size());
+      for (size_t i = 0; i < stages[s].values.size(); ++i)
+        CHECK(fast[s].values[i] == doctest::Approx(stages[s].values[i]).epsilon(1e-10));
+    }
+  }
+}
+
 TEST_CASE("sampling follows the softmax, and top-k and top-p cut its tail") {
   const std::vector<double> logits = {0, std::log(2), std::log(4), std::log(1)};  // shares 1 2 4 1 of 8
   const auto shares = [&](GenerationConfig config) {
