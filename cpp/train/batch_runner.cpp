@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cpp/base/denormals.h"
+#include "cpp/base/stopwatch.h"
 
 namespace agpt {
 namespace {
@@ -38,6 +39,8 @@ void BatchTotals::add(const BatchTotals& other) {
   weight += other.weight;
   positions += other.positions;
   rows += other.rows;
+  building_seconds += other.building_seconds;
+  computing_seconds += other.computing_seconds;
   by_position.resize(std::max(by_position.size(), other.by_position.size()));
   for (size_t p = 0; p < other.by_position.size(); ++p) {
     by_position[p].loss += other.by_position[p].loss;
@@ -80,15 +83,19 @@ BatchTotals BatchRunner<Real>::run_slot(const StepWork& work, Index begin, Index
   BatchTotals totals;
   totals.by_position.resize(static_cast<size_t>(n_positions));
   if (gradient != nullptr) gradient->clear();
+  Stopwatch watch;
   for (Index number = begin; number < end; ++number) {
     if (check) check();
     RowBatch& batch = worker.batch;
     batch.clear();
+    watch.lap();
     work.build(number, batch);
     if (batch.n_rows() == 0) continue;
     build_tiles(batch, backend_.tile_rows());
+    totals.building_seconds += watch.lap();
     totals.loss += gradient != nullptr ? worker.transformer->loss_and_gradient(batch, *gradient)
                                        : loss(worker, totals.by_position);
+    totals.computing_seconds += watch.lap();
     totals.weight += batch.total_weight;
     totals.positions += batch.n_positions;
     totals.rows += batch.n_rows();

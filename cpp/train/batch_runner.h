@@ -21,10 +21,12 @@ struct PositionTotals {
 
 /// Sums over the batches of a step.
 struct BatchTotals {
-  double loss = 0;      ///< Sum of weighted cross-entropies, nats.
-  double weight = 0;    ///< Sum of weights.
-  Index positions = 0;  ///< Rows with targets.
-  Index rows = 0;       ///< Rows computed, ghosts included.
+  double loss = 0;               ///< Sum of weighted cross-entropies, nats.
+  double weight = 0;             ///< Sum of weights.
+  Index positions = 0;           ///< Rows with targets.
+  Index rows = 0;                ///< Rows computed, ghosts included.
+  double building_seconds = 0;   ///< Time of making the batches, of all threads together.
+  double computing_seconds = 0;  ///< Time of the passes over them, of all threads together.
   /// [p]: the rows at position index p, which see p + 1 tokens; empty unless asked for.
   std::vector<PositionTotals> by_position;
 

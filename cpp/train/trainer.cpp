@@ -1,9 +1,9 @@
 #include "cpp/train/trainer.h"
 
-#include <chrono>
 #include <cmath>
 
 #include "cpp/base/error.h"
+#include "cpp/base/stopwatch.h"
 #include "cpp/train/chunk_means.h"
 
 namespace agpt {
@@ -71,7 +71,7 @@ BatchTotals Trainer<Real>::normalised_gradient(const StepWork& work, Normalisati
 
 template <class Real>
 StepReport Trainer<Real>::step(const InterruptCheck& check) {
-  const auto start = std::chrono::steady_clock::now();
+  Stopwatch watch;
   send_parameters();
   const BatchTotals totals = normalised_gradient(source_->work(step_count_), config_.normalisation, gradient_, check);
 
@@ -80,18 +80,22 @@ StepReport Trainer<Real>::step(const InterruptCheck& check) {
   report.loss = totals.loss / totals.weight;
   report.positions = totals.positions;
   report.weight = totals.weight;
+  report.building_seconds = totals.building_seconds;
+  report.computing_seconds = totals.computing_seconds;
   report.learning_rate = learning_rate();
   report.gradient_norm = l2_norm(gradient_);
   require_finite("loss", report.loss, report.step, report.learning_rate);
   require_finite("gradient", report.gradient_norm, report.step, report.learning_rate);
 
   const double limit = config_.optimizer.clip_norm;
+  watch.lap();
   const double clip = limit > 0 && report.gradient_norm > limit ? limit / report.gradient_norm : 1;
   optimizer_step<Real>(config_.optimizer, table_, report.step, report.learning_rate, clip, gradient_, parameters_,
                        moments_);
   ++step_count_;
   parameters_are_new_ = true;
-  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  report.update_seconds = watch.lap();
+  report.seconds = watch.seconds();
   return report;
 }
 

@@ -31,6 +31,8 @@ struct StepReport {
   double learning_rate = 0;
   double gradient_norm = 0;  ///< L2 norm of the normalised gradient before clipping.
   double seconds = 0;        ///< Wall-clock time of the step.
+  /// Parts of it: making the batches and the passes over them, of all threads together; the update.
+  double building_seconds = 0, computing_seconds = 0, update_seconds = 0;
 };
 
 /// Trains parameters that the caller owns; they are read and written in place.

@@ -30,6 +30,12 @@ class StepReport:
     """Norm of the gradient before clipping."""
     seconds: float
     """Wall-clock time of the step."""
+    building_seconds: float = 0.0
+    """Time of making its batches, of all threads together."""
+    computing_seconds: float = 0.0
+    """Time of the forward and backward passes, of all threads together."""
+    update_seconds: float = 0.0
+    """Wall-clock time of the optimizer's update."""
 
 
 def described_place(

@@ -109,6 +109,9 @@ class Trainer:
             lr=report.learning_rate,
             grad_norm=report.gradient_norm,
             seconds=report.seconds,
+            building_seconds=report.building_seconds,
+            computing_seconds=report.computing_seconds,
+            update_seconds=report.update_seconds,
         )
 
     def gradients(self) -> tuple[float, Tensors]:

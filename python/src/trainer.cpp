@@ -181,7 +181,12 @@ void bind_trainer(nb::module_& m) {
       .def_ro("weight", &agpt::StepReport::weight, "Sum of their weights.")
       .def_ro("learning_rate", &agpt::StepReport::learning_rate)
       .def_ro("gradient_norm", &agpt::StepReport::gradient_norm, "L2 norm of the normalised gradient before clipping.")
-      .def_ro("seconds", &agpt::StepReport::seconds, "Wall-clock time of the step.");
+      .def_ro("seconds", &agpt::StepReport::seconds, "Wall-clock time of the step.")
+      .def_ro("building_seconds", &agpt::StepReport::building_seconds,
+              "Time of making the batches, of all threads together.")
+      .def_ro("computing_seconds", &agpt::StepReport::computing_seconds,
+              "Time of the passes over them, of all threads together.")
+      .def_ro("update_seconds", &agpt::StepReport::update_seconds, "Wall-clock time of the optimizer's update.");
   bind_trainer_of<float>(m, "Trainer32");
   bind_trainer_of<double>(m, "Trainer64");
 }

@@ -277,3 +277,13 @@ def test_a_loss_that_is_not_finite_leaves_the_model_as_it_was(
         trainer.step()
     assert np.array_equal(model.flat_parameters, before, equal_nan=True)
     assert trainer.step_count == 1
+
+
+def test_the_times_of_a_step_s_parts_fit_into_it(
+    make_model: Callable[..., Model], index: TrieIndex
+) -> None:
+    trainer = Trainer(make_model(), index, TrainConfig(positions_per_step=400, steps=3, threads=1))
+    for report in trainer:
+        parts = (report.building_seconds, report.computing_seconds, report.update_seconds)
+        assert min(parts) > 0
+        assert sum(parts) <= report.seconds
