@@ -23,33 +23,42 @@ struct TensorStep {
   Real learning_rate, decay;
 };
 
-template <class Real>
+// The kind is a template argument so that the loop has no branch and the compiler vectorises it (with -fno-math-errno,
+// or every square root is a call).
+template <OptimizerKind kind, class Real>
 void update_tensor(const OptimizerConfig& config, const TensorStep<Real>& step, Real correction1, Real correction2) {
   const auto n = static_cast<Index>(step.gradient.size());
   const Real beta1 = static_cast<Real>(config.beta1), beta2 = static_cast<Real>(config.beta2),
-             epsilon = static_cast<Real>(config.epsilon);
-  const Real keep = 1 - step.learning_rate * step.decay;
+             epsilon = static_cast<Real>(config.epsilon), rate = step.learning_rate, keep = 1 - rate * step.decay;
+  const double scale = step.scale;
+  const double* __restrict gradient = step.gradient.data();
+  Real* __restrict parameters = step.parameters, * __restrict first = step.first, * __restrict second = step.second;
   for (Index i = 0; i < n; ++i) {
-    const Real g = static_cast<Real>(step.gradient[static_cast<size_t>(i)] * step.scale);
+    const Real g = static_cast<Real>(gradient[i] * scale);
     Real move = g;
-    switch (config.kind) {
-      case OptimizerKind::sgd:
-        break;
-      case OptimizerKind::momentum:
-        move = step.first[i] = beta1 * step.first[i] + g;
-        break;
-      case OptimizerKind::adam:
-        step.first[i] = beta1 * step.first[i] + (1 - beta1) * g;
-        step.second[i] = beta2 * step.second[i] + (1 - beta2) * g * g;
-        move = step.first[i] * correction1 / (std::sqrt(step.second[i] * correction2) + epsilon);
-        break;
-      case OptimizerKind::rmsprop:
-      case OptimizerKind::rmsprop_corrected:
-        step.second[i] = beta2 * step.second[i] + (1 - beta2) * g * g;
-        move = g / (std::sqrt(step.second[i] * correction2) + epsilon);
-        break;
+    if constexpr (kind == OptimizerKind::momentum) {
+      move = first[i] = beta1 * first[i] + g;
+    } else if constexpr (kind != OptimizerKind::sgd) {
+      const Real v = second[i] = beta2 * second[i] + (1 - beta2) * g * g;
+      if constexpr (kind == OptimizerKind::adam) move = first[i] = beta1 * first[i] + (1 - beta1) * g;
+      move = move * correction1 / (std::sqrt(v * correction2) + epsilon);
     }
-    step.parameters[i] = (step.parameters[i] - step.learning_rate * move) * keep;
+    parameters[i] = (parameters[i] - rate * move) * keep;
+  }
+}
+
+template <class Real>
+void update_tensor(const OptimizerConfig& config, const TensorStep<Real>& step, Real correction1, Real correction2) {
+  switch (config.kind) {
+    case OptimizerKind::sgd:
+      return update_tensor<OptimizerKind::sgd>(config, step, correction1, correction2);
+    case OptimizerKind::momentum:
+      return update_tensor<OptimizerKind::momentum>(config, step, correction1, correction2);
+    case OptimizerKind::adam:
+      return update_tensor<OptimizerKind::adam>(config, step, correction1, correction2);
+    case OptimizerKind::rmsprop:
+    case OptimizerKind::rmsprop_corrected:
+      return update_tensor<OptimizerKind::rmsprop>(config, step, Real{1}, correction2);
   }
 }
 
@@ -106,8 +115,14 @@ template void optimizer_step<double>(const OptimizerConfig&, const ParameterTabl
                                      std::span<const double>, std::span<double>, std::span<double>);
 
 double l2_norm(std::span<const double> values) {
+  constexpr size_t kSums = 8;  // independent, so that no addition waits for the one before it
+  double sums[kSums] = {};
+  const size_t whole = values.size() / kSums * kSums;
+  for (size_t i = 0; i < whole; i += kSums)
+    for (size_t s = 0; s < kSums; ++s) sums[s] += values[i + s] * values[i + s];
+  for (size_t i = whole; i < values.size(); ++i) sums[i - whole] += values[i] * values[i];
   double sum = 0;
-  for (const double value : values) sum += value * value;
+  for (const double part : sums) sum += part;
   return std::sqrt(sum);
 }
 
