@@ -9,6 +9,6 @@ namespace agpt {
 
 /// Throws DeviceError where the build has no CUDA or the machine no usable GPU.
 template <class Real>
-std::unique_ptr<Backend<Real>> make_cuda_backend(const ModelShape& shape);
+std::unique_ptr<Backend<Real>> make_cuda_backend(const ModelShape& shape, const BackendOptions& options);
 
 }  // namespace agpt

@@ -5,11 +5,11 @@
 namespace agpt {
 
 template <class Real>
-std::unique_ptr<Backend<Real>> make_cuda_backend(const ModelShape&) {
+std::unique_ptr<Backend<Real>> make_cuda_backend(const ModelShape&, const BackendOptions&) {
   throw DeviceError("this build of agpt has no CUDA backend: choose --backend cpu");
 }
 
-template std::unique_ptr<Backend<float>> make_cuda_backend<float>(const ModelShape&);
-template std::unique_ptr<Backend<double>> make_cuda_backend<double>(const ModelShape&);
+template std::unique_ptr<Backend<float>> make_cuda_backend<float>(const ModelShape&, const BackendOptions&);
+template std::unique_ptr<Backend<double>> make_cuda_backend<double>(const ModelShape&, const BackendOptions&);
 
 }  // namespace agpt

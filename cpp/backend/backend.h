@@ -8,6 +8,8 @@
 //     Gradient that the stream was given. Gradients of activations follow the name: *_backward overwrites dx unless it
 //     takes an `accumulate` flag.
 //   * Operations of one stream run in order. Streams are independent and may be used from different threads.
+//   * An operation may return before it is done. Only what says "waits" has its result at hand when it returns: the rest
+//     may run behind the host on a device, without a round trip.
 #pragma once
 
 #include <memory>
@@ -15,6 +17,9 @@
 #include <string>
 #include <vector>
 
+#include "cpp/backend/backend_options.h"
+#include "cpp/backend/model_shape.h"
+#include "cpp/backend/training_state.h"
 #include "cpp/base/tile.h"
 #include "cpp/base/types.h"
 
@@ -34,38 +39,9 @@ struct Rows {
   Rows from(Index row) const { return {data + row * stride, stride}; }
 };
 
-/// A parameter tensor: rows x columns numbers at `offset` of the flat parameter buffer.
-struct TensorShape {
-  Index offset = 0, rows = 0, columns = 0;
-};
-
-/// A linear layer y = x W + b by the numbers of its tensors; b may be absent (-1). With `transposed` the tensor is
-/// stored as (outputs, inputs), as a tied head has it.
-struct LinearShape {
-  int weight = -1, bias = -1;
-  bool transposed = false;
-};
-
-/// What a backend must know of a model: its tensors and which of them are matrices of linear layers.
-struct ModelShape {
-  std::vector<TensorShape> tensors;
-  std::vector<LinearShape> linears;
-  std::vector<int> heads;     ///< Widths of the attention heads, side by side.
-  int rotated_positions = 0;  ///< `rotate` is called for positions below this.
-  double rotation_base = 10000;
-};
-
-/// One norm: which kind, and the tensors of its gain and bias (-1 where absent).
-struct NormShape {
-  bool subtract_mean = true;  ///< true: layer norm; false: RMS norm
-  int gain = -1, bias = -1;
-  double epsilon = 1e-5;
-};
-
-enum class ElementwiseActivation { relu, relu_squared, gelu };
-
-/// Rows of a batch in pre-order: every parent precedes its children. All arrays are host memory and outlive the
-/// stream's use of them. Row numbers are int32_t; a batch has at most 2^31 - 1 rows.
+/// Rows of a batch in pre-order: every parent precedes its children. All arrays are host memory; they stay as they are
+/// until the last operation on the batch was called, so a device copies in begin() what it reads later. Row numbers are
+/// int32_t; a batch has at most 2^31 - 1 rows.
 struct BatchView {
   std::span<const int32_t> token;     // (rows)
   std::span<const int32_t> position;  // (rows) depth - 1
@@ -89,8 +65,9 @@ class Gradient {
  public:
   virtual ~Gradient() = default;
   virtual void clear() = 0;
-  /// sum[i] += gradient of flat parameter i, for the tensors [first_tensor, end_tensor). sum covers the flat buffer.
-  virtual void add_to(std::span<double> sum, int first_tensor, int end_tensor) const = 0;
+  /// sum[i] += scale * gradient of flat parameter i, for the tensors [first_tensor, end_tensor). sum is host memory and
+  /// covers the flat buffer. Waits; inside a step a device adds with TrainingState::add instead.
+  virtual void add_to(std::span<double> sum, int first_tensor, int end_tensor, double scale) const = 0;
 };
 
 /// An ordered queue of operations with its own scratch memory.
@@ -145,9 +122,15 @@ class Stream {
                                Rows<Real> dqkv) = 0;
   virtual Index saved_attention_size(Index first_tile, Index end_tile) const = 0;
 
-  /// Returns sum over rows and targets of weight * (log sum exp(logits) - logits[target]); where `gradient`, replaces
-  /// logits by its gradient, weight[r] * softmax - target weights. Rows with weight 0 cost nothing.
-  virtual double cross_entropy(Index columns, Index begin, Index end, Rows<Real> logits, bool gradient) = 0;
+  /// The stream's running loss += sum over rows and targets of weight * (log sum exp(logits) - logits[target]); where
+  /// `gradient`, replaces logits by its gradient, weight[r] * softmax - target weights. Rows with weight 0 cost nothing.
+  virtual void cross_entropy(Index columns, Index begin, Index end, Rows<Real> logits, bool gradient) = 0;
+  /// Waits; returns the running loss, which becomes 0.
+  virtual double take_loss() = 0;
+  /// losses[r - begin] = the loss of row r, 0 where it has no targets; the running loss stays as it is. Waits.
+  virtual void row_losses(Index columns, Index begin, Index end, Rows<Real> logits, std::span<double> losses) = 0;
+  /// values (end - begin, columns), host memory without padding = the rows [begin, end) of m. Waits.
+  virtual void read_rows(Index columns, Index begin, Index end, Rows<Real> m, std::span<Real> values) = 0;
 
   /// m = 0.
   virtual void clear(Index columns, Index begin, Index end, Rows<Real> m) = 0;
@@ -164,17 +147,29 @@ class Backend {
   virtual int tile_rows() const = 0;
   /// How many streams can usefully work at a time on n_threads threads.
   virtual int max_streams(int n_threads) const = 0;
+  /// 0: batches are taken as they come, one a thread. Otherwise small batches are joined until they have about as many
+  /// rows, and threads prepare them ahead of the one stream that takes them.
+  virtual Index joined_rows() const { return 0; }
+  /// At most how many numbers attend() keeps for each row, in batches of paths of up to `context` tokens.
+  virtual Index saved_attention_per_row(Index /*context*/) const { return 0; }
+  /// Bytes that a stream may take for its scratch matrices and the batches on their way; 0 is no limit of the backend's.
+  virtual Index activation_memory() const { return 0; }
   /// flat: all parameters, in the layout of the ModelShape. Not to be called while a stream is at work.
   virtual void set_parameters(std::span<const Real> flat) = 0;
   virtual std::unique_ptr<Stream<Real>> make_stream() = 0;
   virtual std::unique_ptr<Gradient<Real>> make_gradient() = 0;
+  /// What a training changes; the arrays must outlive it. Several states of a backend share its parameters.
+  virtual std::unique_ptr<TrainingState<Real>> make_training_state(const TrainingArrays<Real>& arrays) = 0;
+  /// What the backend's device did since it was made; zeros where there is no device.
+  virtual DeviceStatistics statistics() const { return {}; }
 };
 
 /// The backend called `name` for a model of that shape: "reference" (plain loops, the truth of the tests), "cpu" (fast;
-/// "cpu:generic", "cpu:avx2", "cpu:avx512" insist on an instruction set), "cuda". ArgumentError for another name,
-/// DeviceError for a backend that was not built or has no device.
+/// "cpu:generic", "cpu:avx2", "cpu:avx512" insist on an instruction set), "cuda". ArgumentError for another name and for
+/// options that the backend does not have, DeviceError for a backend that was not built or has no device.
 template <class Real>
-std::unique_ptr<Backend<Real>> make_backend(const std::string& name, const ModelShape& shape);
+std::unique_ptr<Backend<Real>> make_backend(const std::string& name, const ModelShape& shape,
+                                            const BackendOptions& options = {});
 
 /// The names that make_backend knows.
 std::vector<std::string> backend_names();

@@ -31,13 +31,13 @@ class HostGradient final : public Gradient<Real> {
 
   void clear() override { std::fill(values_.data(), values_.data() + layout_.size, Real{0}); }
 
-  void add_to(std::span<double> sum, int first_tensor, int end_tensor) const override {
+  void add_to(std::span<double> sum, int first_tensor, int end_tensor, double scale) const override {
     for (int t = first_tensor; t < end_tensor; ++t) {
       const TensorShape& tensor = layout_.tensors[static_cast<size_t>(t)];
       const Real* from = values_.data() + layout_.offset[static_cast<size_t>(t)];
       double* to = sum.data() + tensor.offset;
       for (Index r = 0; r < tensor.rows; ++r, from += layout_.stride(t), to += tensor.columns)
-        for (Index c = 0; c < tensor.columns; ++c) to[c] += from[c];
+        for (Index c = 0; c < tensor.columns; ++c) to[c] += scale * from[c];
     }
   }
 

@@ -49,27 +49,28 @@ void BatchTotals::add(const BatchTotals& other) {
 }
 
 template <class Real>
-BatchTotals BatchRunner<Real>::run(const StepWork& work, std::span<double> gradient, Index n_positions,
-                                   const InterruptCheck& check) {
-  std::fill(gradient.begin(), gradient.end(), 0.0);
+BatchTotals BatchRunner<Real>::run(const StepWork& work, TrainingState<Real>* state, std::span<const double> scale,
+                                   Index n_positions, const InterruptCheck& check) {
   BatchTotals totals;
   for (Index first = 0; first < work.n_batches;) {
     const Index n_slots = slots_for(work.n_batches - first);
     const Index n_batches = std::min(work.n_batches - first, n_slots * kBatchesPerSlot);
-    while (!gradient.empty() && static_cast<Index>(slots_.size()) < n_slots) slots_.push_back(backend_.make_gradient());
+    while (state != nullptr && static_cast<Index>(slots_.size()) < n_slots) slots_.push_back(backend_.make_gradient());
     std::vector<BatchTotals> sums(static_cast<size_t>(n_slots));
     pool_.run(n_slots, [&](Index slot, int worker) {
       const Index begin = first + slot * n_batches / n_slots, end = first + (slot + 1) * n_batches / n_slots;
-      Gradient<Real>* into = gradient.empty() ? nullptr : slots_[static_cast<size_t>(slot)].get();
+      Gradient<Real>* into = state == nullptr ? nullptr : slots_[static_cast<size_t>(slot)].get();
       sums[static_cast<size_t>(slot)] =
           run_slot(work, begin, end, into, n_positions, workers_[static_cast<size_t>(worker)],
                    worker == 0 ? check : InterruptCheck());
     });
     for (const BatchTotals& sum : sums) totals.add(sum);
-    if (!gradient.empty())
+    if (state != nullptr)
       pool_.run(static_cast<Index>(table_.parameters().size()), [&](Index tensor, int) {
+        const double factor = scale.empty() ? 1 : scale[static_cast<size_t>(tensor)];
         for (Index slot = 0; slot < n_slots; ++slot)
-          slots_[static_cast<size_t>(slot)]->add_to(gradient, static_cast<int>(tensor), static_cast<int>(tensor) + 1);
+          state->add(*slots_[static_cast<size_t>(slot)], static_cast<int>(tensor), static_cast<int>(tensor) + 1,
+                     factor);
       });
     first += n_batches;
   }
@@ -83,6 +84,7 @@ BatchTotals BatchRunner<Real>::run_slot(const StepWork& work, Index begin, Index
   BatchTotals totals;
   totals.by_position.resize(static_cast<size_t>(n_positions));
   if (gradient != nullptr) gradient->clear();
+  worker.stream->take_loss();  // of a step that was interrupted
   Stopwatch watch;
   for (Index number = begin; number < end; ++number) {
     if (check) check();
@@ -93,30 +95,31 @@ BatchTotals BatchRunner<Real>::run_slot(const StepWork& work, Index begin, Index
     if (batch.n_rows() == 0) continue;
     build_tiles(batch, backend_.tile_rows());
     totals.building_seconds += watch.lap();
-    totals.loss += gradient != nullptr ? worker.transformer->loss_and_gradient(batch, *gradient)
-                                       : loss(worker, totals.by_position);
+    compute(worker, gradient, totals);
     totals.computing_seconds += watch.lap();
     totals.weight += batch.total_weight;
     totals.positions += batch.n_positions;
     totals.rows += batch.n_rows();
   }
+  totals.loss += worker.stream->take_loss();
   return totals;
 }
 
 template <class Real>
-double BatchRunner<Real>::loss(Worker& worker, std::vector<PositionTotals>& by_position) {
+void BatchRunner<Real>::compute(Worker& worker, Gradient<Real>* gradient, BatchTotals& totals) {
   const RowBatch& batch = worker.batch;
-  if (by_position.empty()) return worker.transformer->loss(batch);
+  if (gradient != nullptr) return worker.transformer->add_loss_and_gradient(batch, *gradient);
+  if (totals.by_position.empty()) return worker.transformer->add_loss(batch);
   worker.transformer->row_losses(batch, worker.row_losses);
   double sum = 0;
   for (size_t row = 0; row < worker.row_losses.size(); ++row) {
     sum += worker.row_losses[row];
     const auto p = static_cast<size_t>(batch.position[row]);
-    if (batch.weight[row] == 0 || p >= by_position.size()) continue;
-    by_position[p].loss += worker.row_losses[row];
-    ++by_position[p].positions;
+    if (batch.weight[row] == 0 || p >= totals.by_position.size()) continue;
+    totals.by_position[p].loss += worker.row_losses[row];
+    ++totals.by_position[p].positions;
   }
-  return sum;
+  totals.loss += sum;
 }
 
 template class BatchRunner<float>;

@@ -41,14 +41,21 @@ class BatchRunner {
  public:
   BatchRunner(const ModelConfig& config, const ParameterTable& table, Backend<Real>& backend, int n_threads);
 
-  /// gradient (flat, overwritten) = gradient of the sum of losses; where it is empty, only the losses are computed.
-  BatchTotals run(const StepWork& work, std::span<double> gradient, const InterruptCheck& check) {
-    return run(work, gradient, 0, check);
+  /// Adds the gradient of the sum of losses to that of `state`; scale (tensors) multiplies what each tensor gets, empty
+  /// is 1.
+  BatchTotals run(const StepWork& work, TrainingState<Real>& state, std::span<const double> scale,
+                  const InterruptCheck& check) {
+    return run(work, &state, scale, 0, check);
   }
+
+  /// The stream whose running loss belongs to the last run and is not in its totals; null where they are complete.
+  Stream<Real>* running_stream() { return nullptr; }
+  /// That loss, which is then taken.
+  double take_running_loss() { return running_stream() == nullptr ? 0 : running_stream()->take_loss(); }
 
   /// Only the losses, and also apart for each position index below `n_positions`.
   BatchTotals run_by_position(const StepWork& work, Index n_positions, const InterruptCheck& check) {
-    return run(work, {}, n_positions, check);
+    return run(work, nullptr, {}, n_positions, check);
   }
 
  private:
@@ -59,11 +66,13 @@ class BatchRunner {
     std::vector<double> row_losses;
   };
 
-  BatchTotals run(const StepWork& work, std::span<double> gradient, Index n_positions, const InterruptCheck& check);
+  BatchTotals run(const StepWork& work, TrainingState<Real>* state, std::span<const double> scale, Index n_positions,
+                  const InterruptCheck& check);
   BatchTotals run_slot(const StepWork& work, Index begin, Index end, Gradient<Real>* gradient, Index n_positions,
                        Worker& worker, const InterruptCheck& check);
-  /// The loss of a batch, added to `by_position` too where that is not empty.
-  double loss(Worker& worker, std::vector<PositionTotals>& by_position);
+  /// The worker's batch: its gradient where asked for; otherwise its loss alone, by position where the totals are. A loss
+  /// that is not by position stays in the running loss of the stream.
+  void compute(Worker& worker, Gradient<Real>* gradient, BatchTotals& totals);
 
   const ParameterTable& table_;
   Backend<Real>& backend_;

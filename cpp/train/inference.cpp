@@ -96,19 +96,16 @@ Rows<Real> Inference<Real>::compute_chain(std::span<const Token> tokens) {
 }
 
 template <class Real>
-std::vector<Real> Inference<Real>::packed(Rows<Real> rows, Index columns) const {
-  std::vector<Real> result;
-  for (Index r = 0; r < batch_.n_rows(); ++r) {
-    const Real* row = rows.from(r).data;
-    result.insert(result.end(), row, row + columns);
-  }
-  return result;
+std::vector<Real> Inference<Real>::rows_from(Rows<Real> rows, Index columns, Index begin) {
+  std::vector<Real> values(static_cast<size_t>((batch_.n_rows() - begin) * columns));
+  stream_->read_rows(columns, begin, batch_.n_rows(), rows, values);
+  return values;
 }
 
 template <class Real>
 std::vector<Real> Inference<Real>::logits(std::span<const Token> tokens) {
   if (tokens.empty()) return {};
-  return packed(compute_chain(tokens), model_.vocab_size);
+  return rows_from(compute_chain(tokens), model_.vocab_size, 0);
 }
 
 template <class Real>
@@ -117,7 +114,7 @@ std::vector<StageValues<Real>> Inference<Real>::stages(std::span<const Token> to
   compute_chain(tokens);
   std::vector<StageValues<Real>> result;
   for (const StageView<Real>& stage : transformer_.stages())
-    result.push_back({stage.name, stage.columns, packed(stage.values, stage.columns)});
+    result.push_back({stage.name, stage.columns, rows_from(stage.values, stage.columns, 0)});
   return result;
 }
 
@@ -138,15 +135,17 @@ std::vector<std::vector<Token>> Inference<Real>::generate(std::span<const Token>
   batch_.clear();
   std::vector<int32_t> last(n_samples, append_chain(read, -1));
   std::vector<bool> ended(n_samples, false);
-  Rows<Real> rows = compute(0, backend_->tile_rows(), capacity);
-  std::vector<double> logits(static_cast<size_t>(model_.vocab_size));
+  const Index columns = model_.vocab_size;
+  Index first_read = last[0];
+  std::vector<Real> rows = rows_from(compute(0, backend_->tile_rows(), capacity), columns, first_read);
+  std::vector<double> logits(static_cast<size_t>(columns));
 
   for (Index n = 0; n < config.max_tokens; ++n) {
     std::vector<Token> next(n_samples);
     for (size_t s = 0; s < n_samples; ++s) {
       if (ended[s]) continue;
-      const Real* row = rows.from(last[s]).data;
-      logits.assign(row, row + model_.vocab_size);
+      const Real* row = rows.data() + (last[s] - first_read) * columns;
+      logits.assign(row, row + columns);
       next[s] = sample_token(logits, config, randoms[s]);
       ended[s] = static_cast<int64_t>(next[s]) == config.stop_token;
       if (!ended[s]) samples[s].push_back(next[s]);
@@ -175,7 +174,8 @@ std::vector<std::vector<Token>> Inference<Real>::generate(std::span<const Token>
       last[s] =
           append_chain(std::span<const Token>(text).last(std::min(text.size(), std::max<size_t>(1, context / 2))), -1);
     }
-    rows = compute(begin, 1, capacity);
+    first_read = begin;
+    rows = rows_from(compute(begin, 1, capacity), columns, first_read);
   }
   return samples;
 }

@@ -60,8 +60,8 @@ class Inference {
   int32_t append_chain(std::span<const Token> tokens, int32_t parent);
   /// Computes the logits of the tokens as the one chain of the batch.
   Rows<Real> compute_chain(std::span<const Token> tokens);
-  /// The rows of the batch, packed row-major.
-  std::vector<Real> packed(Rows<Real> rows, Index columns) const;
+  /// The rows from `begin` to the end of the batch, in host memory, packed row-major.
+  std::vector<Real> rows_from(Rows<Real> rows, Index columns, Index begin);
   /// Computes the rows [begin, end of batch) with tiles of `tile_rows` rows.
   Rows<Real> compute(Index begin, int tile_rows, Index capacity);
 

@@ -36,12 +36,28 @@ Trainer<Real>::Trainer(const ModelConfig& model, const TrainerConfig& config, st
                    std::to_string(table_.size()));
   moments_.resize(static_cast<size_t>(n_moments(config_.optimizer.kind)) * parameters.size());
   gradient_.resize(parameters.size());
+  state_ = backend_->make_training_state({parameters_, moments_, gradient_});
 }
 
 template <class Real>
-void Trainer<Real>::send_parameters() {
-  if (parameters_are_new_) backend_->set_parameters(parameters_);
-  parameters_are_new_ = false;
+void Trainer<Real>::send_changes() {
+  if (parameters_are_new_) state_->send_parameters();
+  if (moments_are_new_) state_->send_moments();
+  parameters_are_new_ = moments_are_new_ = false;
+}
+
+template <class Real>
+std::span<Real> Trainer<Real>::moments() {
+  if (!moments_are_new_) state_->fetch_moments();
+  moments_are_new_ = true;
+  return moments_;
+}
+
+template <class Real>
+std::span<double> Trainer<Real>::last_gradient() {
+  if (!gradient_is_fetched_) state_->fetch_gradient();
+  gradient_is_fetched_ = true;
+  return gradient_;
 }
 
 template <class Real>
@@ -53,47 +69,44 @@ void Trainer<Real>::set_base_learning_rate(double base) {
 }
 
 template <class Real>
-double Trainer<Real>::normaliser(const BatchTotals& totals, Normalisation normalisation) {
-  if (normalisation == Normalisation::step) return totals.weight;
+BatchTotals Trainer<Real>::add_gradient(const StepWork& work, TrainingState<Real>& state, const InterruptCheck& check) {
+  state.clear_gradient();
+  if (!work.chunks.empty()) return sum_of_chunk_means(runner_, table_, work, state, check);
+  return runner_.run(work, state, {}, check);
+}
+
+template <class Real>
+double Trainer<Real>::normaliser(const StepWork& work, const BatchTotals& totals) {
+  if (!work.chunks.empty()) return 1;
+  if (config_.normalisation == Normalisation::step) return totals.weight;
   if (!mean_step_weight_) mean_step_weight_ = source_->pass_weight() / static_cast<double>(source_->steps_per_pass());
   return *mean_step_weight_;
 }
 
 template <class Real>
-BatchTotals Trainer<Real>::normalised_gradient(const StepWork& work, Normalisation normalisation,
-                                               std::span<double> flat, const InterruptCheck& check) {
-  if (!work.chunks.empty()) return sum_of_chunk_means(runner_, table_, work, flat, check);
-  const BatchTotals totals = runner_.run(work, flat, check);
-  const double scale = 1 / normaliser(totals, normalisation);
-  for (double& value : flat) value *= scale;
-  return totals;
-}
-
-template <class Real>
 StepReport Trainer<Real>::step(const InterruptCheck& check) {
   Stopwatch watch;
-  send_parameters();
-  const BatchTotals totals = normalised_gradient(source_->work(step_count_), config_.normalisation, gradient_, check);
-
+  send_changes();
+  gradient_is_fetched_ = false;
+  const StepWork work = source_->work(step_count_);
+  const BatchTotals totals = add_gradient(work, *state_, check);
   StepReport report;
   report.step = step_count_ + 1;
-  report.loss = totals.loss / totals.weight;
   report.positions = totals.positions;
   report.weight = totals.weight;
   report.building_seconds = totals.building_seconds;
   report.computing_seconds = totals.computing_seconds;
   report.learning_rate = learning_rate();
-  report.gradient_norm = l2_norm(gradient_);
+  watch.lap();
+  const UpdateResult result =
+      state_->update(config_.optimizer, {report.step, report.learning_rate, totals.weight, normaliser(work, totals)},
+                     totals.loss, runner_.running_stream());
+  report.loss = result.loss;
+  report.gradient_norm = result.gradient_norm;
   require_finite("loss", report.loss, report.step, report.learning_rate);
   require_finite("gradient", report.gradient_norm, report.step, report.learning_rate);
-
-  const double limit = config_.optimizer.clip_norm;
-  watch.lap();
-  const double clip = limit > 0 && report.gradient_norm > limit ? limit / report.gradient_norm : 1;
-  optimizer_step<Real>(config_.optimizer, table_, report.step, report.learning_rate, clip, gradient_, parameters_,
-                       moments_);
   ++step_count_;
-  parameters_are_new_ = true;
+  parameters_are_new_ = state_->is_in_place();
   report.update_seconds = watch.lap();
   report.seconds = watch.seconds();
   return report;
@@ -102,14 +115,19 @@ StepReport Trainer<Real>::step(const InterruptCheck& check) {
 template <class Real>
 double Trainer<Real>::gradient(std::span<double> flat, const InterruptCheck& check) {
   AGPT_REQUIRE(flat.size() == parameters_.size(), "the gradient buffer must have one number per parameter");
-  send_parameters();
-  const BatchTotals totals = normalised_gradient(source_->whole_pass(), Normalisation::step, flat, check);
-  return totals.loss / totals.weight;
+  send_changes();
+  const StepWork work = source_->whole_pass();
+  const auto state = backend_->make_training_state({parameters_, {}, flat});
+  BatchTotals totals = add_gradient(work, *state, check);
+  state->fetch_gradient();
+  const double scale = work.chunks.empty() ? 1 / totals.weight : 1;
+  for (double& value : flat) value *= scale;
+  return (totals.loss + runner_.take_running_loss()) / totals.weight;
 }
 
 template <class Real>
 BatchTotals Trainer<Real>::evaluate(const StepWork& work, Index n_positions, const InterruptCheck& check) {
-  send_parameters();
+  send_changes();
   return runner_.run_by_position(work, n_positions, check);
 }
 

@@ -6,8 +6,8 @@
 #include <span>
 #include <string>
 
+#include "cpp/backend/optimizer.h"
 #include "cpp/train/batch_runner.h"
-#include "cpp/train/optimizer.h"
 #include "cpp/train/schedule.h"
 
 namespace agpt {
@@ -65,19 +65,27 @@ class Trainer {
   double learning_rate() const { return schedule().learning_rate(step_count_) * source_->rate_factor(step_count_); }
 
   /// The normalised gradient of the last step, before clipping (flat, size of the parameters); 0 before the first step.
-  std::span<double> last_gradient() { return gradient_; }
+  std::span<double> last_gradient();
 
   /// Steps done. Setting it (with the moments) is what resuming means.
   Index step_count() const { return step_count_; }
   void set_step_count(Index count) { step_count_ = count; }
-  /// The optimizer's moments, n_moments() buffers of the size of the parameters.
-  std::span<Real> moments() { return moments_; }
+  /// The optimizer's moments, n_moments() buffers of the size of the parameters; they may be written to until the next
+  /// step.
+  std::span<Real> moments();
+
+  /// Whether the caller's parameters are always those of the last step. Where not, as on a device, fetch_parameters()
+  /// makes them so.
+  bool updates_in_place() const { return state_->is_in_place(); }
+  void fetch_parameters() { state_->fetch_parameters(); }
+  DeviceStatistics device_statistics() const { return backend_->statistics(); }
 
  private:
-  void send_parameters();
-  double normaliser(const BatchTotals& totals, Normalisation normalisation);
-  BatchTotals normalised_gradient(const StepWork& work, Normalisation normalisation, std::span<double> flat,
-                                  const InterruptCheck& check);
+  void send_changes();
+  /// Gradient of the sum of the work's losses, into `state`.
+  BatchTotals add_gradient(const StepWork& work, TrainingState<Real>& state, const InterruptCheck& check);
+  /// What the sum of the work's gradients is divided by.
+  double normaliser(const StepWork& work, const BatchTotals& totals);
 
   const ModelConfig model_;
   const ParameterTable table_;
@@ -88,9 +96,10 @@ class Trainer {
   BatchRunner<Real> runner_;
   std::vector<Real> moments_;
   std::vector<double> gradient_;
+  std::unique_ptr<TrainingState<Real>> state_;
   std::optional<double> mean_step_weight_;
   Index step_count_ = 0;
-  bool parameters_are_new_ = true;
+  bool parameters_are_new_ = true, moments_are_new_ = true, gradient_is_fetched_ = true;
 };
 
 }  // namespace agpt

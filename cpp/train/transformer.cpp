@@ -36,7 +36,7 @@ std::vector<std::pair<Index, Index>> constant_rows(const RowBatch& batch) {
 ModelShape model_shape(const ModelConfig& config, const ParameterTable& table) {
   ModelShape shape;
   for (const Parameter& parameter : table.parameters())
-    shape.tensors.push_back({parameter.offset, parameter.rows, parameter.columns});
+    shape.tensors.push_back({parameter.offset, parameter.rows, parameter.columns, parameter.is_vector});
   for (const BlockParameters& block : table.blocks)
     for (const LinearParameters& linear : {block.qkv, block.output, block.up, block.down})
       shape.linears.push_back({linear.weight, linear.bias, false});
@@ -75,26 +75,25 @@ void Transformer<Real>::scored_logits(const RowBatch& batch, Gradient<Real>* gra
 }
 
 template <class Real>
-double Transformer<Real>::loss(const RowBatch& batch) {
+void Transformer<Real>::add_loss(const RowBatch& batch) {
   scored_logits(batch, nullptr);
-  return cross_entropy(batch.n_leading_ghosts, batch.n_rows(), false);
+  cross_entropy(batch.n_leading_ghosts, batch.n_rows(), false);
 }
 
 template <class Real>
 void Transformer<Real>::row_losses(const RowBatch& batch, std::vector<double>& losses) {
   scored_logits(batch, nullptr);
   losses.assign(static_cast<size_t>(batch.n_rows()), 0.0);
-  for (Index row = batch.n_leading_ghosts; row < batch.n_rows(); ++row)
-    losses[static_cast<size_t>(row)] = cross_entropy(row, row + 1, false);
+  stream_.row_losses(config_.vocab_size, batch.n_leading_ghosts, batch.n_rows(), scratch(kLogits, config_.vocab_size),
+                     std::span(losses).subspan(static_cast<size_t>(batch.n_leading_ghosts)));
 }
 
 template <class Real>
-double Transformer<Real>::loss_and_gradient(const RowBatch& batch, Gradient<Real>& gradient) {
+void Transformer<Real>::add_loss_and_gradient(const RowBatch& batch, Gradient<Real>& gradient) {
   scored_logits(batch, &gradient);
-  const double loss = cross_entropy(batch.n_leading_ghosts, batch.n_rows(), true);
+  cross_entropy(batch.n_leading_ghosts, batch.n_rows(), true);
   head_backward(batch.n_leading_ghosts, batch.n_rows());
   backward(batch.n_rows(), batch.n_leading_ghosts, batch.first_scored_tile, static_cast<Index>(batch.tiles.size()));
-  return loss;
 }
 
 template <class Real>

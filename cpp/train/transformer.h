@@ -34,15 +34,15 @@ class Transformer {
  public:
   Transformer(const ModelConfig& config, const ParameterTable& table, Stream<Real>& stream);
 
-  /// Sum over the batch's rows of their weighted cross-entropy, in nats.
-  double loss(const RowBatch& batch);
+  /// Adds to the stream's running loss the sum over the batch's rows of their weighted cross-entropy, in nats.
+  void add_loss(const RowBatch& batch);
 
-  /// The same for each row apart: losses (rows), overwritten; 0 for rows without targets.
+  /// That of each row apart: losses (rows), overwritten; 0 for rows without targets. The running loss stays as it is.
   void row_losses(const RowBatch& batch, std::vector<double>& losses);
 
-  /// The same, and adds the gradient of all parameters to `gradient`. The gradient is that of the sum: it is divided by
-  /// the total weight once per step, by whoever knows the step.
-  double loss_and_gradient(const RowBatch& batch, Gradient<Real>& gradient);
+  /// Adds to the stream's running loss, and to `gradient` the gradient of what it adds with respect to all parameters.
+  /// Both are sums: they are divided by the total weight once per step, by whoever knows the step.
+  void add_loss_and_gradient(const RowBatch& batch, Gradient<Real>& gradient);
 
   /// Logits of the rows [begin, end) of a batch whose rows before `begin` went through this call earlier: their keys
   /// and values are kept, so a sequence grows row by row without recomputing (a KV cache). `capacity` rows are kept in
@@ -101,8 +101,8 @@ class Transformer {
   /// Computes the logits of all rows that have targets.
   void scored_logits(const RowBatch& batch, Gradient<Real>* gradient);
   /// Cross-entropy of the rows [begin, end), whose logits are computed.
-  double cross_entropy(Index begin, Index end, bool gradient) {
-    return stream_.cross_entropy(config_.vocab_size, begin, end, scratch(kLogits, config_.vocab_size), gradient);
+  void cross_entropy(Index begin, Index end, bool gradient) {
+    stream_.cross_entropy(config_.vocab_size, begin, end, scratch(kLogits, config_.vocab_size), gradient);
   }
   /// Runs the layers over [begin, end); behind the last layer's keys and values only the rows from `scored` on.
   void forward(Index begin, Index end, Index scored, Index first_tile, Index scored_tile, Index end_tile);

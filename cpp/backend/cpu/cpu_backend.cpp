@@ -6,8 +6,8 @@
 #include <type_traits>
 
 #include "cpp/backend/cpu/kernel_table.h"
-#include "cpp/backend/host_gradient.h"
-#include "cpp/backend/scratch.h"
+#include "cpp/backend/host_stream.h"
+#include "cpp/backend/host_training_state.h"
 
 namespace agpt {
 namespace {
@@ -78,6 +78,9 @@ class CpuBackend final : public Backend<Real> {
 
   std::unique_ptr<Stream<Real>> make_stream() override;
   std::unique_ptr<Gradient<Real>> make_gradient() override { return std::make_unique<HostGradient<Real>>(layout_); }
+  std::unique_ptr<TrainingState<Real>> make_training_state(const TrainingArrays<Real>& arrays) override {
+    return make_host_training_state<Real>(*this, shape_.tensors, arrays);
+  }
 
   const KernelTable<Real>& kernels() const { return kernels_; }
   const ModelShape& shape() const { return shape_; }
@@ -130,16 +133,9 @@ class CpuBackend final : public Backend<Real> {
 };
 
 template <class Real>
-class CpuStream final : public Stream<Real> {
+class CpuStream final : public HostStream<Real> {
  public:
   explicit CpuStream(const CpuBackend<Real>& backend) : backend_(backend), kernels_(backend.kernels()) {}
-
-  Rows<Real> scratch(int slot, Index rows, Index columns) override { return scratch_.get(slot, rows, columns); }
-
-  void begin(const BatchView& batch, Gradient<Real>* gradient) override {
-    batch_ = batch;
-    gradient_ = static_cast<HostGradient<Real>*>(gradient);
-  }
 
   void embed(int table, int position_table, Index begin, Index end, Rows<Real> out) override {
     const Index columns = backend_.columns(table);
@@ -267,7 +263,7 @@ class CpuStream final : public Stream<Real> {
     return keys * static_cast<Index>(backend_.shape().heads.size()) * kernels_.lanes;
   }
 
-  double cross_entropy(Index columns, Index begin, Index end, Rows<Real> logits, bool gradient) override {
+  double loss_of_rows(Index columns, Index begin, Index end, Rows<Real> logits, bool gradient) override {
     double loss = 0;
     for (Index r = begin; r < end; ++r) {
       const auto row = static_cast<size_t>(r);
@@ -343,12 +339,11 @@ class CpuStream final : public Stream<Real> {
     }
   }
 
+  using HostStream<Real>::batch_;
+  using HostStream<Real>::gradient_;
   const CpuBackend<Real>& backend_;
   const KernelTable<Real>& kernels_;
-  HostScratch<Real> scratch_;
   AlignedBuffer<Real> workspace_;
-  BatchView batch_;
-  HostGradient<Real>* gradient_ = nullptr;
 };
 
 template <class Real>

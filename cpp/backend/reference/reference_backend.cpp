@@ -4,8 +4,8 @@
 #include <numbers>
 #include <type_traits>
 
-#include "cpp/backend/host_gradient.h"
-#include "cpp/backend/scratch.h"
+#include "cpp/backend/host_stream.h"
+#include "cpp/backend/host_training_state.h"
 #include "cpp/base/error.h"
 
 namespace agpt {
@@ -15,16 +15,9 @@ template <class Real>
 class ReferenceBackend;
 
 template <class Real>
-class ReferenceStream final : public Stream<Real> {
+class ReferenceStream final : public HostStream<Real> {
  public:
   explicit ReferenceStream(const ReferenceBackend<Real>& backend) : backend_(backend) {}
-
-  Rows<Real> scratch(int slot, Index rows, Index columns) override { return scratch_.get(slot, rows, columns); }
-
-  void begin(const BatchView& batch, Gradient<Real>* gradient) override {
-    batch_ = batch;
-    gradient_ = static_cast<HostGradient<Real>*>(gradient);
-  }
 
   void embed(int table, int position_table, Index begin, Index end, Rows<Real> out) override {
     for (Index r = begin; r < end; ++r)
@@ -209,7 +202,7 @@ class ReferenceStream final : public Stream<Real> {
 
   Index saved_attention_size(Index, Index) const override { return 0; }
 
-  double cross_entropy(Index columns, Index begin, Index end, Rows<Real> logits, bool gradient) override {
+  double loss_of_rows(Index columns, Index begin, Index end, Rows<Real> logits, bool gradient) override {
     double loss = 0;
     for (Index r = begin; r < end; ++r) {
       const auto row = static_cast<size_t>(r);
@@ -299,10 +292,9 @@ class ReferenceStream final : public Stream<Real> {
     }
   }
 
+  using HostStream<Real>::batch_;
+  using HostStream<Real>::gradient_;
   const ReferenceBackend<Real>& backend_;
-  HostScratch<Real> scratch_;
-  BatchView batch_;
-  HostGradient<Real>* gradient_ = nullptr;
 };
 
 template <class Real>
@@ -318,6 +310,9 @@ class ReferenceBackend final : public Backend<Real> {
   void set_parameters(std::span<const Real> flat) override { parameters_.assign(flat.begin(), flat.end()); }
   std::unique_ptr<Stream<Real>> make_stream() override { return std::make_unique<ReferenceStream<Real>>(*this); }
   std::unique_ptr<Gradient<Real>> make_gradient() override { return std::make_unique<HostGradient<Real>>(layout_); }
+  std::unique_ptr<TrainingState<Real>> make_training_state(const TrainingArrays<Real>& arrays) override {
+    return make_host_training_state<Real>(*this, shape_.tensors, arrays);
+  }
 
   const ModelShape& shape() const { return shape_; }
   const std::vector<Real>& parameters() const { return parameters_; }

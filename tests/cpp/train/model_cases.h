@@ -122,9 +122,10 @@ LossAndGradient run(const std::string& backend_name, const ModelConfig& config, 
   Transformer<Real> transformer(config, table, *stream);
   build_tiles(batch, backend->tile_rows());
   LossAndGradient result;
-  result.loss = transformer.loss_and_gradient(batch, *gradient);
+  transformer.add_loss_and_gradient(batch, *gradient);
+  result.loss = stream->take_loss();
   result.gradient.resize(flat.size());
-  gradient->add_to(result.gradient, 0, static_cast<int>(table.parameters().size()));
+  gradient->add_to(result.gradient, 0, static_cast<int>(table.parameters().size()), 1);
   return result;
 }
 

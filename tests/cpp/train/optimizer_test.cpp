@@ -1,4 +1,4 @@
-#include "cpp/train/optimizer.h"
+#include "cpp/backend/optimizer.h"
 
 #include <doctest/doctest.h>
 
@@ -43,7 +43,9 @@ double scalar_optimizer(const OptimizerConfig& config, double p, int steps, doub
 }
 
 TEST_CASE("each optimizer follows its formula, and weight decay spares vectors unless asked") {
-  const ParameterTable table(small_config({8}));
+  const ModelConfig model = small_config({8});
+  const ParameterTable table(model);
+  const std::vector<TensorShape> tensors = model_shape(model, table).tensors;
   for (const OptimizerKind kind : {OptimizerKind::sgd, OptimizerKind::momentum, OptimizerKind::adam,
                                    OptimizerKind::rmsprop, OptimizerKind::rmsprop_corrected})
     for (const double decay : {0.0, 0.1})
@@ -56,7 +58,7 @@ TEST_CASE("each optimizer follows its formula, and weight decay spares vectors u
         std::vector<double> moments(parameters.size() * static_cast<size_t>(n_moments(kind)));
         for (int t = 1; t <= 5; ++t) {
           std::fill(gradient.begin(), gradient.end(), 4 * std::sin(t));
-          optimizer_step<double>(config, table, t, 0.01, 0.25, gradient, parameters, moments);
+          optimizer_step<double>(config, tensors, t, 0.01, 0.25, gradient, parameters, moments);
         }
         for (const Parameter& parameter : table.parameters())
           CHECK(parameters[static_cast<size_t>(parameter.offset)] ==

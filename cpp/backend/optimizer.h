@@ -2,11 +2,8 @@
 #pragma once
 
 #include <span>
-#include <string>
-#include <vector>
 
-#include "cpp/base/types.h"
-#include "cpp/model/parameter_table.h"
+#include "cpp/backend/model_shape.h"
 
 namespace agpt {
 
@@ -33,17 +30,19 @@ struct OptimizerConfig {
   double clip_norm = 0;        ///< Largest global L2 norm of the gradient; 0 is off.
 
   void validate() const;
+  /// What a gradient of that norm is multiplied by.
+  double clip_factor(double norm) const { return clip_norm > 0 && norm > clip_norm ? clip_norm / norm : 1; }
 };
 
 /// The moments that the optimizer of `config` keeps: 0, 1 or 2 buffers of the size of the parameters.
 int n_moments(OptimizerKind kind);
 
 /// One step, in place. moments holds n_moments() buffers one after the other. gradient is read only; it is multiplied
-/// by gradient_scale first. table says which parameters are vectors.
+/// by gradient_scale first. tensors: the parameters, which say what is a vector.
 template <class Real>
-void optimizer_step(const OptimizerConfig& config, const ParameterTable& table, Index step, double learning_rate,
-                    double gradient_scale, std::span<const double> gradient, std::span<Real> parameters,
-                    std::span<Real> moments);
+void optimizer_step(const OptimizerConfig& config, std::span<const TensorShape> tensors, Index step,
+                    double learning_rate, double gradient_scale, std::span<const double> gradient,
+                    std::span<Real> parameters, std::span<Real> moments);
 
 /// Euclidean norm.
 double l2_norm(std::span<const double> values);

@@ -1,6 +1,7 @@
-#include "cpp/train/optimizer.h"
+#include "cpp/backend/optimizer.h"
 
 #include <cmath>
+#include <string>
 
 #include "cpp/base/error.h"
 
@@ -87,21 +88,21 @@ int n_moments(OptimizerKind kind) {
 }
 
 template <class Real>
-void optimizer_step(const OptimizerConfig& config, const ParameterTable& table, Index step, double learning_rate,
-                    double gradient_scale, std::span<const double> gradient, std::span<Real> parameters,
-                    std::span<Real> moments) {
+void optimizer_step(const OptimizerConfig& config, std::span<const TensorShape> tensors, Index step,
+                    double learning_rate, double gradient_scale, std::span<const double> gradient,
+                    std::span<Real> parameters, std::span<Real> moments) {
   const auto t = static_cast<double>(step);
   const bool corrected = config.kind == OptimizerKind::adam || config.kind == OptimizerKind::rmsprop_corrected;
   const Real correction1 = static_cast<Real>(corrected ? 1 / (1 - std::pow(config.beta1, t)) : 1);
   const Real correction2 = static_cast<Real>(corrected ? 1 / (1 - std::pow(config.beta2, t)) : 1);
   const bool has_first = config.kind == OptimizerKind::momentum || config.kind == OptimizerKind::adam;
   const bool has_second = n_moments(config.kind) == 2 || (n_moments(config.kind) == 1 && !has_first);
-  for (const Parameter& parameter : table.parameters()) {
+  for (const TensorShape& parameter : tensors) {
     TensorStep<Real> tensor;
     tensor.gradient = gradient.subspan(static_cast<size_t>(parameter.offset), static_cast<size_t>(parameter.size()));
     tensor.parameters = parameters.data() + parameter.offset;
     tensor.first = has_first ? moments.data() + parameter.offset : nullptr;
-    tensor.second = has_second ? moments.data() + (has_first ? table.size() : 0) + parameter.offset : nullptr;
+    tensor.second = has_second ? moments.data() + (has_first ? parameters.size() : 0) + parameter.offset : nullptr;
     tensor.scale = gradient_scale;
     tensor.learning_rate = static_cast<Real>(learning_rate);
     tensor.decay = static_cast<Real>(parameter.is_vector && !config.decay_vectors ? 0 : config.weight_decay);
@@ -109,9 +110,9 @@ void optimizer_step(const OptimizerConfig& config, const ParameterTable& table, 
   }
 }
 
-template void optimizer_step<float>(const OptimizerConfig&, const ParameterTable&, Index, double, double,
+template void optimizer_step<float>(const OptimizerConfig&, std::span<const TensorShape>, Index, double, double,
                                     std::span<const double>, std::span<float>, std::span<float>);
-template void optimizer_step<double>(const OptimizerConfig&, const ParameterTable&, Index, double, double,
+template void optimizer_step<double>(const OptimizerConfig&, std::span<const TensorShape>, Index, double, double,
                                      std::span<const double>, std::span<double>, std::span<double>);
 
 double l2_norm(std::span<const double> values) {

@@ -1,0 +1,61 @@
+#include "cpp/backend/host_training_state.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace agpt {
+namespace {
+
+template <class Real>
+class HostTrainingState final : public TrainingState<Real> {
+ public:
+  HostTrainingState(Backend<Real>& backend, std::span<const TensorShape> tensors, const TrainingArrays<Real>& arrays)
+      : backend_(backend), tensors_(tensors), arrays_(arrays) {}
+
+  bool is_in_place() const override { return true; }
+  void send_parameters() override { backend_.set_parameters(arrays_.parameters); }
+  void send_moments() override {}
+  void fetch_parameters() override {}
+  void fetch_moments() override {}
+  void fetch_gradient() override {}
+
+  void clear_gradient() override { std::fill(arrays_.gradient.begin(), arrays_.gradient.end(), 0.0); }
+  void add(const Gradient<Real>& addend, int first_tensor, int end_tensor, double scale) override {
+    addend.add_to(arrays_.gradient, first_tensor, end_tensor, scale);
+  }
+
+  UpdateResult update(const OptimizerConfig& config, const UpdateStep& step, double loss,
+                      Stream<Real>* running) override {
+    if (running != nullptr) loss += running->take_loss();
+    const double scale = 1 / step.normaliser;
+    for (double& value : arrays_.gradient) value *= scale;
+    const UpdateResult result = {loss / step.weight, l2_norm(arrays_.gradient)};
+    if (!std::isfinite(result.loss) || !std::isfinite(result.gradient_norm)) return result;
+    optimizer_step<Real>(config, tensors_, step.number, step.learning_rate, config.clip_factor(result.gradient_norm),
+                         arrays_.gradient, arrays_.parameters, arrays_.moments);
+    return result;
+  }
+
+ private:
+  Backend<Real>& backend_;
+  const std::span<const TensorShape> tensors_;
+  const TrainingArrays<Real> arrays_;
+};
+
+}  // namespace
+
+template <class Real>
+std::unique_ptr<TrainingState<Real>> make_host_training_state(Backend<Real>& backend,
+                                                              std::span<const TensorShape> tensors,
+                                                              const TrainingArrays<Real>& arrays) {
+  return std::make_unique<HostTrainingState<Real>>(backend, tensors, arrays);
+}
+
+template std::unique_ptr<TrainingState<float>> make_host_training_state<float>(Backend<float>&,
+                                                                               std::span<const TensorShape>,
+                                                                               const TrainingArrays<float>&);
+template std::unique_ptr<TrainingState<double>> make_host_training_state<double>(Backend<double>&,
+                                                                                 std::span<const TensorShape>,
+                                                                                 const TrainingArrays<double>&);
+
+}  // namespace agpt

@@ -1,0 +1,16 @@
+// The training state of a backend in host memory: the trainer's own arrays.
+#pragma once
+
+#include <memory>
+
+#include "cpp/backend/backend.h"
+
+namespace agpt {
+
+/// backend and tensors must outlive the state.
+template <class Real>
+std::unique_ptr<TrainingState<Real>> make_host_training_state(Backend<Real>& backend,
+                                                              std::span<const TensorShape> tensors,
+                                                              const TrainingArrays<Real>& arrays);
+
+}  // namespace agpt
