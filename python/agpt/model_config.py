@@ -2,11 +2,12 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from agpt import _engine
 from agpt._engine import ArgumentError
+from agpt.head_widths import Heads, decided_width, head_widths, settings_of_spec, spec_of
 from agpt.validation import config_from_dict, require_field_types, setting
 
 Norm = Literal["layernorm", "rmsnorm"]
@@ -19,16 +20,19 @@ Initialisation = Literal["microgpt", "gpt2", "karpathy-a", "karpathy-b"]
 class ModelConfig:
     """A decoder-only transformer, pre-norm; the defaults are the preset microgpt.
 
-    `heads` may be given as a number of equal heads or as the list of their widths, which sum to
-    `d_model`; it reads back as the tuple of widths. `d_ff` reads back as a number.
+    `heads` may be given as a number of equal heads, the name of a family (agpt.head_widths) or the
+    list of their widths, which sum to `d_model`; it reads back as the tuple of widths. `d_ff` reads
+    back as a number.
     """
 
     vocab_size: int
     context: int = setting(32, "Largest number of tokens the model sees.")
     d_model: int = setting(64, "Width of the residual stream.")
     n_layers: int = setting(2, "Number of blocks.")
-    heads: int | Sequence[int] = setting(
-        4, "Attention heads: how many, or their widths, such as 32,16,16."
+    heads: Heads = setting(
+        "uniform",
+        "Attention heads: how many, their widths, such as 32,16,16, or widths by a rule: uniform, "
+        "exponential, prime, pyramid, ones, or compat- with these for the lists of microgpt.",
     )
     d_ff: int | None = setting(None, "Width of the MLP.", "4 * d_model")
     norm: Norm = setting("layernorm", "Normalisation of rows.")
@@ -47,7 +51,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         """Brings `heads` and `d_ff` into full form; ArgumentError for what does not fit."""
         require_field_types(self)
-        object.__setattr__(self, "heads", _head_widths(self.heads, self.d_model))
+        object.__setattr__(self, "heads", head_widths(self.heads, self.d_model))
         if self.d_ff is None:
             object.__setattr__(self, "d_ff", 4 * self.d_model)
         self.engine_config().validate()
@@ -57,6 +61,12 @@ class ModelConfig:
         """Width of each attention head."""
         assert isinstance(self.heads, tuple)
         return self.heads
+
+    @property
+    def spec(self) -> str:
+        """Width, heads, layers and MLP in short, such as d64n2: what `from_spec` reads."""
+        assert self.d_ff is not None
+        return spec_of(self.head_widths, self.n_layers, self.d_ff)
 
     @property
     def n_parameters(self) -> int:
@@ -86,28 +96,35 @@ class ModelConfig:
 
     @classmethod
     def preset(cls, name: str, vocab_size: int, **changes: Any) -> "ModelConfig":
-        """A known architecture, `PRESETS[name]`, with some settings changed."""
+        """A known architecture, `PRESETS[name]`, with some settings changed.
+
+        Where the widths of heads are given and `d_model` is not, it is their sum.
+        """
         if name not in PRESETS:
             known = ", ".join(PRESETS)
             raise ArgumentError(f"preset {name!r} is unknown: choose from {known}")
+        width = decided_width(changes.get("heads"))
+        if width is not None:
+            changes = {"d_model": width} | changes
         return config_from_dict(cls, {"vocab_size": vocab_size} | PRESETS[name] | changes)
 
+    @classmethod
+    def from_spec(
+        cls, spec: str, vocab_size: int, preset: str = "microgpt", **changes: Any
+    ) -> "ModelConfig":
+        """A preset with the width, heads, layers and MLP of a spec, such as d64n2 or d4x16n2ff256.
 
-def _head_widths(heads: int | Sequence[int], d_model: int) -> tuple[int, ...]:
-    if isinstance(heads, (bool, str, bytes)):
-        raise ArgumentError(f"heads is {heads!r}, but must be a number of heads or their widths")
-    if not isinstance(heads, Sequence):
-        if heads < 1:
-            raise ArgumentError(f"heads is {heads}, but a model needs at least one head")
-        if d_model % heads != 0:
+        The one reading of specs: d64 has the heads of the family uniform. ArgumentError where
+        `changes` say otherwise than the spec.
+        """
+        settings = settings_of_spec(spec)
+        config = cls.preset(preset, vocab_size, **(settings | changes))
+        if config.spec != cls.preset(preset, vocab_size, **settings).spec:
             raise ArgumentError(
-                f"{heads} equal heads do not divide d_model {d_model}: "
-                "change one of the two, or list the widths of the heads"
+                f"spec {spec} and other settings disagree: they make {config.spec}, so leave one "
+                "of the two out"
             )
-        return (d_model // heads,) * heads
-    if not all(isinstance(width, int) and not isinstance(width, bool) for width in heads):
-        raise ArgumentError(f"heads is {list(heads)}, but the widths must be whole numbers")
-    return tuple(heads)
+        return config
 
 
 _KARPATHY: dict[str, Any] = {

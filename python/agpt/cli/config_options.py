@@ -7,22 +7,22 @@ from typing import Any, TypeVar
 
 import click
 
+from agpt import ArgumentError
+from agpt.head_widths import Heads, read_heads
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def _read_heads(
     context: click.Context, parameter: click.Parameter, value: str | None
-) -> int | list[int] | None:
-    """Reads a number of equal heads, '4', or the widths of heads, '32,16,16'."""
+) -> Heads | None:
+    """Reads a number of equal heads, '4', their widths, '32,16,16', or the name of a rule."""
     if value is None:
         return None
     try:
-        widths = [int(part) for part in value.split(",")]
-    except ValueError:
-        raise click.BadParameter(
-            f"{value!r} is neither a number of heads nor a list of widths"
-        ) from None
-    return widths if "," in value else widths[0]
+        return read_heads(value)
+    except ArgumentError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def config_options(
