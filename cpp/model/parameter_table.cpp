@@ -19,7 +19,15 @@ bool is_residual_projection(const std::string& name) {
 
 bool is_embedding(const std::string& name) { return name == "embedding.weight" || name == "position_embedding.weight"; }
 
-double standard_deviation(const ModelConfig& config, const Parameter& parameter) {
+uint64_t hash_name(const std::string& name) {
+  uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  return hash;
+}
+
+}  // namespace
+
+double initial_deviation(const ModelConfig& config, const Parameter& parameter) {
   switch (config.initialisation) {
     case Initialisation::microgpt:
       return is_embedding(parameter.name) ? 1 / std::sqrt(config.d_model)
@@ -33,14 +41,6 @@ double standard_deviation(const ModelConfig& config, const Parameter& parameter)
   }
   throw ArgumentError("unknown initialisation");
 }
-
-uint64_t hash_name(const std::string& name) {
-  uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return hash;
-}
-
-}  // namespace
 
 ParameterTable::ParameterTable(const ModelConfig& config) {
   config.validate();
@@ -100,7 +100,7 @@ void initialise_parameters(const ModelConfig& config, const ParameterTable& tabl
       continue;
     }
     Random random(mix_bits(seed) ^ hash_name(parameter.name));
-    const double deviation = standard_deviation(config, parameter);
+    const double deviation = initial_deviation(config, parameter);
     for (Real& value : values) value = static_cast<Real>(deviation * random.normal());
   }
 }

@@ -62,6 +62,9 @@ class ParameterTable {
   Index size_ = 0;
 };
 
+/// Standard deviation of the initial values of a matrix, around 0; vectors start as constants.
+double initial_deviation(const ModelConfig& config, const Parameter& parameter);
+
 /// Fills flat (table.size()) as config.initialisation says. Each tensor draws from a generator of its own, derived from
 /// the seed and the tensor's name, so a model with one layer more starts with the same values in the others.
 template <class Real>

@@ -17,7 +17,8 @@ void GenerationConfig::validate() const {
   AGPT_REQUIRE(n_samples >= 1, "the number of samples must be at least 1");
 }
 
-Token sample_token(std::span<const double> logits, const GenerationConfig& config, Random& random) {
+Token sample_token(std::span<const double> logits, const GenerationConfig& config,
+                   const std::function<double()>& uniform) {
   const auto best = static_cast<size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
   if (config.temperature == 0) return static_cast<Token>(best);
   std::vector<size_t> order(logits.size());
@@ -37,7 +38,7 @@ Token sample_token(std::span<const double> logits, const GenerationConfig& confi
     }
     sum = reached;
   }
-  double left = random.uniform() * sum;
+  double left = uniform() * sum;
   for (size_t i = 0; i < kept; ++i) {
     left -= share[i];
     if (left < 0) return static_cast<Token>(order[i]);
@@ -130,8 +131,10 @@ std::vector<std::vector<Token>> Inference<Real>::generate(std::span<const Token>
   const Index capacity = static_cast<Index>(context * n_samples);
 
   std::vector<std::vector<Token>> samples(n_samples);
-  std::vector<Random> randoms;
-  for (size_t s = 0; s < n_samples; ++s) randoms.emplace_back(mix_bits(config.seed) + s);
+  std::vector<std::function<double()>> uniforms(n_samples, config.uniform);
+  if (!config.uniform)
+    for (size_t s = 0; s < n_samples; ++s)
+      uniforms[s] = [random = Random(mix_bits(config.seed) + s)]() mutable { return random.uniform(); };
   batch_.clear();
   std::vector<int32_t> last(n_samples, append_chain(read, -1));
   std::vector<bool> ended(n_samples, false);
@@ -146,7 +149,7 @@ std::vector<std::vector<Token>> Inference<Real>::generate(std::span<const Token>
       if (ended[s]) continue;
       const Real* row = rows.data() + (last[s] - first_read) * columns;
       logits.assign(row, row + columns);
-      next[s] = sample_token(logits, config, randoms[s]);
+      next[s] = sample_token(logits, config, uniforms[s]);
       ended[s] = static_cast<int64_t>(next[s]) == config.stop_token;
       if (!ended[s]) samples[s].push_back(next[s]);
     }

@@ -20,12 +20,16 @@ struct GenerationConfig {
   int64_t stop_token = -1;  ///< A sample ends before this token; -1 is none.
   Index n_samples = 1;
   uint64_t seed = 0;
+  /// Draws in [0, 1) in place of those of the seed: one a token, in the order in which tokens are made.
+  std::function<double()> uniform = nullptr;
 
   void validate() const;
 };
 
-/// Draws a token from logits (vocabulary) as `config` says.
-Token sample_token(std::span<const double> logits, const GenerationConfig& config, Random& random);
+/// Draws a token from logits (vocabulary) as `config` says, by inverting the cumulative distribution in the order of
+/// the tokens (with top_k or top_p: of falling probability); calls uniform, for a number in [0, 1), at most once.
+Token sample_token(std::span<const double> logits, const GenerationConfig& config,
+                   const std::function<double()>& uniform);
 
 /// A copy of a stage of the forward pass: values (tokens, columns), row-major.
 template <class Real>

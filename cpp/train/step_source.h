@@ -176,11 +176,13 @@ struct TextView {
 };
 
 struct WindowStepConfig {
-  enum class Order { random, sequential, shuffled };
+  enum class Order { random, sequential, shuffled, listed };
   Index context = 128;
-  Index windows = 64;           ///< Windows of one step.
-  Index stride = 0;             ///< Between the starts of neighbouring windows; 0 is the context.
-  Order order = Order::random;  ///< random: starts drawn uniformly, stride unused; shuffled: each window of a pass once
+  Index windows = 64;  ///< Windows of one step.
+  Index stride = 0;    ///< Between the starts of neighbouring windows; 0 is the context.
+  /// random: starts drawn uniformly, stride unused; shuffled: each window of a pass once; listed: a pass is `list`.
+  Order order = Order::random;
+  std::vector<Index> list;  ///< Numbers of windows in text order, from 0.
   uint64_t seed = 0;
   Index batch_rows = 256;
   /// The index of the text, which then gives the targets (cpp/rows/trie_windows.h); it must outlive the source.

@@ -27,30 +27,34 @@ class WindowSource final : public StepSource {
       AGPT_REQUIRE(config.targets->n_tokens() == text_.n_tokens(), "the index with the targets is of another text");
       trie_windows_.emplace(*config.targets, config.blend);
     }
+    for (const Index number : config_.list)
+      AGPT_REQUIRE(number >= 0 && number < n_windows(), "the list has window " + std::to_string(number) +
+                                                            ", but there are only the windows from 0 to " +
+                                                            std::to_string(n_windows() - 1));
     windows_per_batch_ = std::max<Index>(1, config.batch_rows / config.context);
   }
 
-  Index steps_per_pass() const override { return (n_windows() + config_.windows - 1) / config_.windows; }
+  Index steps_per_pass() const override { return (windows_of_pass() + config_.windows - 1) / config_.windows; }
 
   StepWork work(Index step) const override {
     const Index number = step % steps_per_pass();
     const Index first = number * config_.windows;
     const Index count = config_.order == WindowStepConfig::Order::random
                             ? config_.windows
-                            : std::min(config_.windows, n_windows() - first);
+                            : std::min(config_.windows, windows_of_pass() - first);
     return batches(count, [this, step, first](Index i) { return window(step, first, i); });
   }
 
   StepWork whole_pass() const override {
-    return batches(n_windows(), [](Index i) { return i; });
+    return batches(windows_of_pass(), [this](Index i) { return listed(i); });
   }
 
   double pass_weight() const override { return static_cast<double>(pass_positions()); }
 
   Index pass_positions() const override {
-    if (!has_documents()) return n_windows() * config_.context;
+    if (!has_documents()) return windows_of_pass() * config_.context;
     Index sum = 0;
-    for (Index w = 0; w < n_windows(); ++w) sum += window_end(w) - window_begin(w) - 1;
+    for (Index i = 0; i < windows_of_pass(); ++i) sum += window_end(listed(i)) - window_begin(listed(i)) - 1;
     return sum;
   }
 
@@ -62,6 +66,10 @@ class WindowSource final : public StepSource {
     if (config_.order == WindowStepConfig::Order::random) return (text_.n_tokens() - 1) / config_.context;
     return (text_.n_tokens() - 1 - config_.context) / stride_ + 1;
   }
+
+  bool has_list() const { return config_.order == WindowStepConfig::Order::listed; }
+  Index windows_of_pass() const { return has_list() ? static_cast<Index>(config_.list.size()) : n_windows(); }
+  Index listed(Index i) const { return has_list() ? config_.list[static_cast<size_t>(i)] : i; }
 
   Index window_begin(Index w) const {
     return has_documents() ? text_.document_starts[static_cast<size_t>(w)] : w * stride_;
@@ -75,7 +83,7 @@ class WindowSource final : public StepSource {
   // First token of window i of a step, as a window number, or for random starts as -1 - token.
   Index window(Index step, Index first, Index i) const {
     const Index pass = step / steps_per_pass();
-    if (config_.order == WindowStepConfig::Order::sequential) return first + i;
+    if (config_.order == WindowStepConfig::Order::sequential || has_list()) return listed(first + i);
     if (config_.order == WindowStepConfig::Order::shuffled) {
       const uint64_t seed = mix_bits(config_.seed) ^ mix_bits(static_cast<uint64_t>(pass));
       return static_cast<Index>(
@@ -123,6 +131,7 @@ void WindowStepConfig::validate() const {
   AGPT_REQUIRE(windows >= 1, "a step needs at least one window");
   AGPT_REQUIRE(stride >= 0, "the stride must be at least 0 (0: the context)");
   AGPT_REQUIRE(batch_rows >= 1, "batch_rows must be at least 1");
+  AGPT_REQUIRE((order == Order::listed) != list.empty(), "the order 'listed' and a list of windows go together");
 }
 
 std::unique_ptr<StepSource> make_window_source(TextView text, const WindowStepConfig& config) {

@@ -8,6 +8,7 @@ import dataclasses
 import json
 import math
 import os
+import random
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from agpt import _engine
 from agpt._engine import ArgumentError, FormatError, Vocabulary
 from agpt.files import write_atomically
 from agpt.model_config import ModelConfig
+from agpt.python_random import generator_from_json, state_to_json
 from agpt.train_config import TrainConfig
 from agpt.training_data import TrainingData
 from agpt.validation import config_from_dict, require_field_types
@@ -63,6 +65,8 @@ class Checkpoint:
     parameters: Tensors
     vocabulary: Vocabulary | None = None
     training: TrainingState | None = None
+    generator: random.Random | None = None
+    """Python's generator where it drew the parameters, see python_random."""
 
 
 def write_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> None:
@@ -76,6 +80,8 @@ def write_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> No
         "vocabulary": _vocabulary_to_dict(checkpoint.vocabulary),
         "training": None,
     }
+    if checkpoint.generator is not None:
+        document["generator"] = state_to_json(checkpoint.generator)
     state = checkpoint.training
     if state is not None:
         document["training"] = {
@@ -150,7 +156,9 @@ def _checkpoint_from(
         raise ArgumentError(
             f"its vocabulary has {vocabulary.size} tokens, its model {config.vocab_size}"
         )
-    return Checkpoint(config, dtype, parameters, vocabulary, training)
+    state = document.get("generator")
+    generator = None if state is None else generator_from_json(state)
+    return Checkpoint(config, dtype, parameters, vocabulary, training, generator)
 
 
 def parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:

@@ -2,6 +2,7 @@
 
 import math
 import os
+import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,10 +11,18 @@ import numpy.typing as npt
 
 from agpt import _engine
 from agpt._engine import ArgumentError, Vocabulary
-from agpt.checkpoint import DTYPES, Checkpoint, Tensors, read_checkpoint, write_checkpoint
+from agpt.checkpoint import (
+    DTYPES,
+    Checkpoint,
+    Tensors,
+    TrainingState,
+    read_checkpoint,
+    write_checkpoint,
+)
 from agpt.model_config import ModelConfig
+from agpt.python_random import draw_parameters
 from agpt.token_text import continuation_text
-from agpt.validation import require_choice, require_seed
+from agpt.validation import require_at_least, require_choice, require_seed
 
 TokenArray = npt.NDArray[np.uint32]
 LARGEST_TOKEN = 2**31 - 1
@@ -33,8 +42,13 @@ class Model:
         dtype: str = "float32",
         *,
         vocabulary: Vocabulary | None = None,
+        generator: random.Random | None = None,
     ) -> None:
-        """Initialises the parameters as `config.init` says, from `seed`."""
+        """Initialises the parameters as `config.init` says, from `seed`.
+
+        With `generator` its draws are taken in place of the seed's, in the order of scripts that
+        use Python's random module (agpt.python_random), and it stays with the model.
+        """
         require_choice("dtype", dtype, DTYPES)
         require_seed(seed)
         if vocabulary is not None and vocabulary.size != config.vocab_size:
@@ -48,6 +62,10 @@ class Model:
         self.flat_parameters: npt.NDArray[Any] = np.empty(config.n_parameters, dtype)
         """All parameters, one tensor after the other: what trainers update in place."""
         _engine.initialise_parameters(config.engine_config(), seed, self.flat_parameters)
+        self.generator = generator
+        """What drew the parameters, if it was Python's; checkpoints keep its state."""
+        if generator is not None:
+            draw_parameters(config.engine_config(), generator, self.parameters())
 
     @property
     def n_parameters(self) -> int:
@@ -91,6 +109,7 @@ class Model:
         stop_at_end: bool = True,
         backend: str = "cpu",
         progress: Callable[[int], None] | None = None,
+        generator: random.Random | None = None,
     ) -> list[str]:
         """New text of each sample, without the prompt.
 
@@ -111,6 +130,7 @@ class Model:
             stop_token=self._stop_token(stop_at_end),
             backend=backend,
             progress=progress,
+            generator=generator,
         )
         return [continuation_text(vocabulary, prompt_tokens, sample) for sample in samples]
 
@@ -127,26 +147,44 @@ class Model:
         stop_token: int | None = None,
         backend: str = "cpu",
         progress: Callable[[int], None] | None = None,
+        generator: random.Random | None = None,
     ) -> list[TokenArray]:
-        """New tokens of each sample, without the prompt; a sample ends before `stop_token`."""
+        """New tokens of each sample, without the prompt; a sample ends before `stop_token`.
+
+        With `generator` the samples are made one after the other, each token from its next
+        random(): the tokens that random.choices gives. Otherwise they are made side by side.
+        """
         require_seed(seed)
-        samples: list[TokenArray] = self._inference(backend).generate(
-            self._tokens_of(prompt),
-            max_tokens=max_tokens,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            stop_token=-1 if stop_token is None else stop_token,
-            n_samples=n_samples,
-            seed=seed,
-            progress=progress,
-        )
-        return samples
+        inference, tokens = self._inference(backend), self._tokens_of(prompt)
+        options: dict[str, Any] = {
+            "max_tokens": max_tokens,
+            "temperature": temperature,
+            "top_k": top_k,
+            "top_p": top_p,
+            "stop_token": -1 if stop_token is None else stop_token,
+            "seed": seed,
+            "progress": progress,
+        }
+        if generator is None:
+            samples: list[TokenArray] = inference.generate(tokens, n_samples=n_samples, **options)
+            return samples
+        require_at_least("n_samples", n_samples, 1)
+        uniform = generator.random
+        return [
+            sample
+            for _ in range(n_samples)
+            for sample in inference.generate(tokens, uniform=uniform, **options)
+        ]
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a checkpoint without a training state."""
-        checkpoint = Checkpoint(self.config, self.dtype, self.parameters(), self.vocabulary)
-        write_checkpoint(path, checkpoint)
+        write_checkpoint(path, self.checkpoint())
+
+    def checkpoint(self, training: TrainingState | None = None) -> Checkpoint:
+        """What a file keeps of the model, and of the run that trains it."""
+        return Checkpoint(
+            self.config, self.dtype, self.parameters(), self.vocabulary, training, self.generator
+        )
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Model":
@@ -161,6 +199,7 @@ class Model:
         )
         for name, view in model.parameters().items():
             view[...] = checkpoint.parameters[name]
+        model.generator = checkpoint.generator
         return model
 
     def encode(self, text: str) -> TokenArray:

@@ -1,12 +1,14 @@
 """What the steps of a training run cover: from a TrainConfig and data to the engine's sources."""
 
 import dataclasses
+import random
 from typing import Any
 
 from agpt import _engine
 from agpt._engine import ArgumentError, SequenceTrie, TrieIndex
 from agpt.model import Model
-from agpt.token_text import TRAIN, TrainingSource, text_of_split
+from agpt.python_random import shuffled_numbers
+from agpt.token_text import TRAIN, TokenText, TrainingSource, text_of_split
 from agpt.train_config import TrainConfig
 
 ENDLESS = 1  # steps of the last stage of a curriculum: any number serves
@@ -98,12 +100,25 @@ def _window_source(model: Model, data: TrainingSource, config: TrainConfig) -> _
         context=context,
         windows=config.windows_per_step,
         stride=config.stride,
-        order=config.window_order,
+        **_order_of_windows(text, config),
         seed=config.seed,
         batch_rows=config.batch_rows,
         targets=_targets_of_windows(data, config),
         **_blending(config),
     )
+
+
+def _order_of_windows(text: TokenText, config: TrainConfig) -> dict[str, Any]:
+    if config.generator == "engine":
+        return {"order": config.window_order}
+    n_documents = int(text.document_starts.size)
+    if n_documents == 0:
+        raise ArgumentError(
+            "generator python shuffles documents, but this is a running text: read it as documents "
+            "(--starts documents)"
+        )
+    shuffled = shuffled_numbers(random.Random(config.seed), n_documents)
+    return {"order": "listed", "list": shuffled.tolist()}
 
 
 def _targets_of_windows(data: TrainingSource, config: TrainConfig) -> TrieIndex | None:

@@ -28,6 +28,7 @@ UnitLr = Literal["none", "inv-depth", "inv-sqrt-depth", "sqrt-mass"]
 Normalisation = Literal["step", "pass"]
 WindowTargets = Literal["text", "trie"]
 WindowOrder = Literal["random", "sequential", "shuffled"]
+Generator = Literal["engine", "python"]
 Optimizer = Literal["adamw", "adam", "sgd", "momentum", "rmsprop", "rmsprop-corrected"]
 ScheduleKind = Literal["constant", "cosine", "warmup-cosine", "linear"]
 
@@ -153,6 +154,11 @@ class TrainConfig:
     batch_rows: int = setting(256, "Rows that a thread computes at once.")
     threads: int = setting(0, "Threads; 0 is every core that the process may use.")
     seed: int = setting(0, "Seed of the order of the data.")
+    generator: Generator = setting(
+        "engine",
+        "What draws the order of documents and the initial weights: the engine, or Python's random "
+        "module as scripts use it: one shuffle for all passes, then the weights.",
+    )
 
     def __post_init__(self) -> None:
         """Raises ArgumentError for the first setting that does not fit."""
@@ -204,6 +210,11 @@ class TrainConfig:
             raise ArgumentError(
                 "curriculum is given, but only mode trie with units of the trie has depths to go "
                 "through: leave it out"
+            )
+        if self.generator == "python" and (self.mode, self.window_order) != ("window", "shuffled"):
+            raise ArgumentError(
+                f"generator is python, but mode {self.mode} with window_order {self.window_order} "
+                "has no documents to shuffle: choose mode window and window_order shuffled"
             )
         if self.reference_gradient:
             self._require_settings_of_the_reference()
@@ -298,9 +309,37 @@ class TrainConfig:
         return dataclasses.asdict(self)
 
     @classmethod
+    def preset(cls, name: str, **changes: Any) -> "TrainConfig":
+        """How the model of `agpt.model_config.PRESETS[name]` is trained, with some changes."""
+        settings = TRAINING_PRESETS.get(name, {})
+        if changes.get("epochs") is not None:
+            settings = {key: value for key, value in settings.items() if key != "steps"}
+        return config_from_dict(cls, settings | changes)
+
+    @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "TrainConfig":
         """The inverse of `to_dict()`; unknown keys are refused."""
         return config_from_dict(cls, values)
+
+
+_KARPATHY: dict[str, Any] = {
+    "mode": "window",
+    "windows_per_step": 1,
+    "window_order": "shuffled",
+    "optimizer": "adam",
+    "lr": 0.01,
+    "eps": 1e-8,
+    "clip_norm": 0.0,
+    "min_lr_ratio": 0.0,
+    "generator": "python",
+    "seed": 42,
+}
+
+TRAINING_PRESETS: dict[str, dict[str, Any]] = {
+    "karpathy-a": _KARPATHY | {"beta1": 0.9, "beta2": 0.95, "schedule": "cosine", "steps": 500},
+    "karpathy-b": _KARPATHY | {"beta1": 0.85, "beta2": 0.99, "schedule": "linear", "steps": 1000},
+}
+"""How known systems train their model, as differences from the defaults of TrainConfig."""
 
 
 def resolved_threads(threads: int) -> int:

@@ -10,7 +10,6 @@ import numpy as np
 from agpt import _engine
 from agpt._engine import ArgumentError, Corpus, FormatError, SequenceTrie
 from agpt.checkpoint import (
-    Checkpoint,
     Tensors,
     TrainingState,
     moment_names,
@@ -235,11 +234,7 @@ class Trainer:
             context=self.context,
             fingerprint=self._fingerprint,
         )
-        model = self.model
-        write_checkpoint(
-            path,
-            Checkpoint(model.config, model.dtype, model.parameters(), model.vocabulary, state),
-        )
+        write_checkpoint(path, self.model.checkpoint(state))
 
     @classmethod
     def resume(

@@ -69,8 +69,14 @@ void bind_inference_of(nb::module_& m, const char* name) {
       .def(
           "generate",
           [](Inference& self, const Tokens& prompt, Index max_tokens, double temperature, Index top_k, double top_p,
-             int64_t stop_token, Index n_samples, uint64_t seed, const nb::object& progress) {
+             int64_t stop_token, Index n_samples, uint64_t seed, const nb::object& uniform,
+             const nb::object& progress) {
             agpt::GenerationConfig config{max_tokens, temperature, top_k, top_p, stop_token, n_samples, seed};
+            if (!uniform.is_none())
+              config.uniform = [&uniform] {
+                const nb::gil_scoped_acquire acquire;
+                return nb::cast<double>(uniform());
+              };
             std::vector<std::vector<agpt::Token>> samples;
             {
               nb::gil_scoped_release release;
@@ -89,8 +95,8 @@ void bind_inference_of(nb::module_& m, const char* name) {
             return arrays;
           },
           "prompt"_a.noconvert(), nb::kw_only(), "max_tokens"_a = 200, "temperature"_a = 1.0, "top_k"_a = 0,
-          "top_p"_a = 1.0, "stop_token"_a = -1, "n_samples"_a = 1, "seed"_a = 0, "progress"_a = nb::none(),
-          "New tokens of each sample, the prompt excluded.");
+          "top_p"_a = 1.0, "stop_token"_a = -1, "n_samples"_a = 1, "seed"_a = 0, "uniform"_a = nb::none(),
+          "progress"_a = nb::none(), "New tokens of each sample, the prompt excluded.");
 }
 
 }  // namespace

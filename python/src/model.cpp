@@ -81,6 +81,16 @@ void bind_model(nb::module_& m) {
         nb::sig("def parameter_layout(config: ModelConfig) -> list[tuple[str, int, tuple[int, ...]]]"), "config"_a,
         "Name, offset in the flat buffer and shape of every parameter; the tensors lie one after the other without "
         "gaps.");
+  m.def(
+      "initial_deviations",
+      [](const ModelConfig& config) {
+        const agpt::ParameterTable table(config);
+        std::vector<double> deviations;
+        for (const agpt::Parameter& parameter : table.parameters())
+          deviations.push_back(parameter.is_vector ? 0 : agpt::initial_deviation(config, parameter));
+        return deviations;
+      },
+      "config"_a, "Standard deviation of the initial values of every parameter of the layout; 0 for vectors.");
   m.def("initialise_parameters", &initialise<float>, "config"_a, "seed"_a, "flat"_a,
         "Fills the flat buffer (float32 or float64) with the initial values.");
   m.def("initialise_parameters", &initialise<double>, "config"_a, "seed"_a, "flat"_a);

@@ -47,11 +47,12 @@ const agpt::Choices<agpt::UnitRate, 4> kUnitRates = {"unit_lr",
                                                        {"inv-depth", agpt::UnitRate::inverse_depth},
                                                        {"inv-sqrt-depth", agpt::UnitRate::inverse_sqrt_depth},
                                                        {"sqrt-mass", agpt::UnitRate::sqrt_mass}}}};
-const agpt::Choices<agpt::WindowStepConfig::Order, 3> kWindowOrders = {
+const agpt::Choices<agpt::WindowStepConfig::Order, 4> kWindowOrders = {
     "order",
     {{{"random", agpt::WindowStepConfig::Order::random},
       {"sequential", agpt::WindowStepConfig::Order::sequential},
-      {"shuffled", agpt::WindowStepConfig::Order::shuffled}}}};
+      {"shuffled", agpt::WindowStepConfig::Order::shuffled},
+      {"listed", agpt::WindowStepConfig::Order::listed}}}};
 
 // Nothing for a share of 0.
 std::shared_ptr<const agpt::TargetBlend> blend_of(const agpt::TrieIndex& index, double share, Index least_mass) {
@@ -148,9 +149,9 @@ std::shared_ptr<StepSource> reference_source(const agpt::TrieIndex& index, bool 
 
 template <class Id>
 std::shared_ptr<StepSource> window_source(const Ids<Id>& tokens, const Ids<int64_t>& document_starts, Index context,
-                                          Index windows, Index stride, const std::string& order, uint64_t seed,
-                                          Index batch_rows, const agpt::TrieIndex* targets, double blend,
-                                          Index blend_min_mass) {
+                                          Index windows, Index stride, const std::string& order,
+                                          std::vector<Index> list, uint64_t seed, Index batch_rows,
+                                          const agpt::TrieIndex* targets, double blend, Index blend_min_mass) {
   agpt::WindowStepConfig config;
   config.targets = targets;
   if (targets) config.blend = blend_of(*targets, blend, blend_min_mass);
@@ -158,6 +159,7 @@ std::shared_ptr<StepSource> window_source(const Ids<Id>& tokens, const Ids<int64
   config.windows = windows;
   config.stride = stride;
   config.order = kWindowOrders.parse(order);
+  config.list = std::move(list);
   config.seed = seed;
   config.batch_rows = batch_rows;
   return agpt::make_window_source(text_view(tokens, document_starts), config);
@@ -166,9 +168,9 @@ std::shared_ptr<StepSource> window_source(const Ids<Id>& tokens, const Ids<int64
 template <class Id>
 void bind_window_source(nb::module_& m) {
   m.def("window_source", &window_source<Id>, "tokens"_a.noconvert(), "document_starts"_a, nb::kw_only(), "context"_a,
-        "windows"_a = 64, "stride"_a = 0, "order"_a = "random", "seed"_a = 0, "batch_rows"_a = 256,
-        "targets"_a.none() = nb::none(), "blend"_a = 0.0, "blend_min_mass"_a = 1, nb::keep_alive<0, 1>(),
-        nb::keep_alive<0, 9>(),
+        "windows"_a = 64, "stride"_a = 0, "order"_a = "random", "list"_a = std::vector<Index>(), "seed"_a = 0,
+        "batch_rows"_a = 256, "targets"_a.none() = nb::none(), "blend"_a = 0.0, "blend_min_mass"_a = 1,
+        nb::keep_alive<0, 1>(), nb::keep_alive<0, 10>(),
         "Steps over windows of `context` + 1 tokens of a text; with documents, over the documents' beginnings.");
 }
 

@@ -85,7 +85,7 @@ TEST_CASE("sampling follows the softmax, and top-k and top-p cut its tail") {
   const auto shares = [&](GenerationConfig config) {
     Random random(5);
     std::vector<double> count(4);
-    for (int i = 0; i < 40000; ++i) ++count[sample_token(logits, config, random)];
+    for (int i = 0; i < 40000; ++i) ++count[sample_token(logits, config, [&] { return random.uniform(); })];
     for (double& value : count) value /= 40000;
     return count;
   };
