@@ -81,15 +81,16 @@ def head_widths(heads: Heads, d_model: int) -> tuple[int, ...]:
     The sum of listed widths is left to the engine's check of the whole configuration.
     """
     require_between("d_model", d_model, 1, LARGEST_WIDTH)
-    if isinstance(heads, (bool, bytes)):
-        raise ArgumentError(f"heads is {heads!r}, but must be a number of heads or their widths")
     if isinstance(heads, str):
         return _of_name(heads, d_model)
-    if not isinstance(heads, Sequence):
+    if isinstance(heads, (bool, bytes)):
+        raise ArgumentError(f"heads is {heads!r}, but must be a number of heads or their widths")
+    if isinstance(heads, int) or not isinstance(heads, Sequence):
         return _equal_heads(heads, d_model)
-    if not all(isinstance(width, int) and not isinstance(width, bool) for width in heads):
+    widths: tuple[int, ...] = tuple(heads)
+    if not all(isinstance(width, int) and not isinstance(width, bool) for width in widths):
         raise ArgumentError(f"heads is {list(heads)}, but the widths must be whole numbers")
-    return tuple(heads)
+    return widths
 
 
 def decided_width(heads: Any) -> int | None:

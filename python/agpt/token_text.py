@@ -12,7 +12,9 @@ from agpt._engine import ArgumentError, Vocabulary
 TrainingSource = _engine.TrieIndex | _engine.Corpus | _engine.SequenceTrie
 """What a model can be trained on."""
 
-TRAIN, VALIDATION, ALL = "train", "val", "all"
+TRAIN = "train"
+VALIDATION = "val"
+ALL = "all"
 SPLITS = (TRAIN, VALIDATION, ALL)
 
 

@@ -1,5 +1,6 @@
 """agpt-generate: a model writes text."""
 
+import random
 import time
 from pathlib import Path
 
@@ -42,9 +43,19 @@ SEPARATOR = "\n----------\n"
     show_default=True,
     help="End a sample where its document ends, if the model knows documents.",
 )
+@click.option(
+    "--generator",
+    type=click.Choice(["engine", "python"]),
+    default="engine",
+    show_default=True,
+    help="What draws: the engine, or Python's random.choices, one sample after the other; without "
+    "--seed from where Python's generator stood when it had drawn the weights.",
+)
 @click.option("--backend", default="cpu", show_default=True, help="What computes.")
 @common_options
+@click.pass_context
 def command(
+    context: click.Context,
     model: Path,
     prompt: str,
     max_tokens: int,
@@ -54,6 +65,7 @@ def command(
     seed: int,
     n_samples: int,
     stop_at_end: bool,
+    generator: str,
     backend: str,
     as_json: bool,
 ) -> None:
@@ -71,6 +83,7 @@ def command(
             n_samples=n_samples,
             stop_at_end=stop_at_end,
             backend=backend,
+            generator=_python_generator(context, loaded, seed) if generator == "python" else None,
             progress=lambda done: progress.update(done / max(1, max_tokens)),
         )
     seconds = time.perf_counter() - start
@@ -90,3 +103,15 @@ def command(
         },
         separator.join(prompt + sample for sample in samples),
     )
+
+
+def _python_generator(context: click.Context, model: Model, seed: int) -> random.Random:
+    if context.get_parameter_source("seed") is click.core.ParameterSource.COMMANDLINE:
+        return random.Random(seed)
+    if model.generator is None:
+        raise click.UsageError(
+            "--generator python needs a --seed: Python's generator did not draw the weights of "
+            "this model",
+            context,
+        )
+    return model.generator

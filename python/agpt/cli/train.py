@@ -5,26 +5,32 @@ from typing import Any
 
 import click
 
-from agpt import Model, ModelConfig, NonFiniteError, TrainConfig, Trainer
+from agpt import ModelConfig, NonFiniteError, TrainConfig, Trainer
 from agpt.checkpoint import DTYPES, read_checkpoint
 from agpt.cli.config_options import config_options, given
 from agpt.cli.conventions import Command, CommandFailure, common_options, emit, refuse_given
 from agpt.cli.data_options import INPUT_FILE, default_output, index_options
+from agpt.cli.preset_options import (
+    MODEL_PREFIX,
+    apply_preset,
+    model_settings_of,
+    new_model,
+    preset_options,
+)
 from agpt.cli.progress import StepProgress
 from agpt.cli.run_options import PREFIX as RUN_PREFIX
 from agpt.cli.run_options import run_options, run_options_of
 from agpt.cli.sequence_options import sequence_options
-from agpt.cli.train_inputs import TrainingInput, check_input_options, read_input
+from agpt.cli.train_inputs import check_input_options, read_input
 from agpt.cli.train_report import first_line, result_text, result_values, stop_message
 from agpt.files import require_writable
-from agpt.model_config import PRESETS
 from agpt.plots import require_plotting
 from agpt.run_files import last_path_of, log_path_of, resumable_checkpoint
 from agpt.training_curves import plot_training
 from agpt.training_run import RunOptions, RunResult, TrainingRun
 
 MODEL_SUFFIX = ".safetensors"
-MODEL_PREFIX, TRAIN_PREFIX = "model_", "train_"
+TRAIN_PREFIX = "train_"
 EXIT_BY_SIGNAL = 128
 
 
@@ -51,13 +57,7 @@ EXIT_BY_SIGNAL = 128
     show_default=True,
     help="Type of the numbers.",
 )
-@click.option(
-    "--preset",
-    type=click.Choice(list(PRESETS)),
-    default="microgpt",
-    show_default=True,
-    help="The architecture that the options of the model change.",
-)
+@preset_options
 @config_options(
     ModelConfig,
     MODEL_PREFIX,
@@ -82,8 +82,6 @@ def command(
     out: Path | None,
     resume: Path | None,
     backend: str,
-    dtype: str,
-    preset: str,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -91,7 +89,8 @@ def command(
 
     With --sequences DATA are JSON lines instead: prompts with completions, texts, tokens.
     """
-    model_settings = given(options, MODEL_PREFIX)
+    apply_preset(context, options)
+    model_settings = model_settings_of(context, options)
     train_settings = given(options, TRAIN_PREFIX)
     check_input_options(context, data, options)
     if out is None:
@@ -101,17 +100,17 @@ def command(
     if picture is not None:
         require_plotting(picture)
     if resume is None:
-        config = TrainConfig.from_dict(train_settings)
+        config = TrainConfig.preset(options["preset"], **train_settings)
         model_context = model_settings.get("context")
         given_input = read_input(
             data, config, options, model_context=model_context, vocabulary=None
         )
-        model = _new_model(given_input, config, preset, model_settings, dtype)
+        model = new_model(given_input, config, options, model_settings)
         trainer = Trainer(model, given_input.data, config, backend)
     else:
         names = [name for name in options if name.startswith((MODEL_PREFIX, TRAIN_PREFIX))]
         reason = "cannot be changed with --resume: the checkpoint has it"
-        refuse_given(context, [*names, "preset", "dtype"], reason)
+        refuse_given(context, [*names, "preset", "spec", "dtype"], reason)
         if (found := resumable_checkpoint(resume)) != resume:
             click.echo(f"{resume} does not exist: resuming {found}", err=True)
         saved = read_checkpoint(found)
@@ -135,23 +134,6 @@ def command(
             stop_message(run, result),
             EXIT_BY_SIGNAL + int(result.stopped_by),
         )
-
-
-def _new_model(
-    given_input: TrainingInput,
-    config: TrainConfig,
-    preset: str,
-    model_settings: dict[str, Any],
-    dtype: str,
-) -> Model:
-    settings = dict(model_settings)
-    if "context" not in settings and config.mode != "trie" and config.context is not None:
-        settings["context"] = config.context
-    elif "context" not in settings and config.mode != "window":
-        settings["context"] = given_input.depth
-    vocabulary = given_input.data.vocabulary
-    model_config = ModelConfig.preset(preset, vocabulary.size, **settings)
-    return Model(model_config, config.seed, dtype, vocabulary=vocabulary)
 
 
 def _run(context: click.Context, trainer: Trainer, options: RunOptions) -> RunResult:
