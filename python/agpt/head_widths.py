@@ -3,7 +3,7 @@
 import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 from agpt._engine import ArgumentError
 from agpt.validation import require_between
@@ -87,7 +87,7 @@ def head_widths(heads: Heads, d_model: int) -> tuple[int, ...]:
         raise ArgumentError(f"heads is {heads!r}, but must be a number of heads or their widths")
     if isinstance(heads, int) or not isinstance(heads, Sequence):
         return _equal_heads(heads, d_model)
-    widths: tuple[int, ...] = tuple(heads)
+    widths = tuple(cast(Sequence[int], heads))
     if not all(isinstance(width, int) and not isinstance(width, bool) for width in widths):
         raise ArgumentError(f"heads is {list(heads)}, but the widths must be whole numbers")
     return widths
