@@ -27,11 +27,13 @@ def require_plotting(path: str | os.PathLike[str]) -> None:
     _figure_class()
 
 
-def new_figure(titles: list[str]) -> tuple[Any, list[Any]]:
-    """A matplotlib figure and its panels side by side, one for each title."""
+def new_figure(titles: list[str], n_rows: int = 1) -> tuple[Any, list[Any]]:
+    """A matplotlib figure and its panels, one for each title, in `n_rows` rows of equal length."""
     width, height = PANEL_INCHES
-    figure = _figure_class()(figsize=(width * len(titles), height), layout="constrained")
-    panels = list(figure.subplots(1, len(titles), squeeze=False)[0])
+    n_columns = len(titles) // n_rows
+    size = (width * n_columns, height * n_rows)
+    figure = _figure_class()(figsize=size, layout="constrained")
+    panels = list(figure.subplots(n_rows, n_columns, squeeze=False).flat)
     for panel, title in zip(panels, titles, strict=True):
         panel.set_title(title, fontsize="medium")
         panel.grid(alpha=0.3)

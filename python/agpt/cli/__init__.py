@@ -23,6 +23,9 @@ VERBS = (
     "convergence",
     "check-weights",
     "synth-wrap",
+    "inspect",
+    "explain",
+    "trace",
     "info",
 )
 

@@ -1,0 +1,111 @@
+"""Pieces of markup; whatever is not marked as markup is text and gets escaped."""
+
+import html
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+
+class Markup(str):
+    """Text that is HTML already; every function here returns it and leaves it as it is."""
+
+
+def markup(content: object) -> Markup:
+    """The content itself where it is markup, else its text, escaped."""
+    return content if isinstance(content, Markup) else Markup(html.escape(str(content)))
+
+
+def joined(parts: Iterable[object]) -> Markup:
+    """The parts one after the other."""
+    return Markup("".join(markup(part) for part in parts))
+
+
+VOID = ("line", "rect", "circle", "path", "input", "br")  # without content
+
+
+def element(name: str, /, *content: object, **attributes: object) -> Markup:
+    """An element; `class_` is the attribute class, `data_x` data-x, and None leaves one out."""
+    written = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{html.escape(_attribute(value))}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    if name in VOID:
+        return Markup(f"<{name}{written}>" if name in ("input", "br") else f"<{name}{written}/>")
+    return Markup(f"<{name}{written}>{joined(content)}</{name}>")
+
+
+def _attribute(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def table(head: Sequence[object], rows: Iterable[Sequence[object]], caption: str = "") -> Markup:
+    """A table in a box that scrolls sideways; numbers stand at the right."""
+    rows = list(rows)
+    body = [
+        element("tr", *(element("td", *_cell(cell), class_=_cell_class(cell)) for cell in row))
+        for row in rows
+    ]
+    parts = [element("caption", caption)] if caption else []
+    numeric = [any(isinstance(row[i], (int, float)) for row in rows) for i in range(len(head))]
+    names = (
+        element("th", name, scope="col", class_="number" if of_numbers else None)
+        for name, of_numbers in zip(head, numeric, strict=True)
+    )
+    parts.append(element("thead", element("tr", *names)))
+    whole = element("table", *parts, element("tbody", *body))
+    return element("div", whole, class_="scroll", tabindex="0", role="region",
+                   aria_label=caption or "table")  # fmt: skip
+
+
+def _cell(value: object) -> tuple[object, ...]:
+    return (number_text(value) if isinstance(value, (int, float)) else value,)
+
+
+def _cell_class(value: object) -> str | None:
+    return "number" if isinstance(value, (int, float)) else None
+
+
+def definitions(values: Mapping[str, object], class_: str = "settings") -> Markup:
+    """Names and what they stand for."""
+    pairs = (
+        element("div", element("dt", name), element("dd", *_cell(value)))
+        for name, value in values.items()
+    )
+    return element("dl", *pairs, class_=class_)
+
+
+def details(summary: str, *content: object) -> Markup:
+    """Content that is folded away until asked for."""
+    return element("details", element("summary", summary), *content)
+
+
+def figure(caption: str, *content: object) -> Markup:
+    """A picture with its caption below."""
+    return element("figure", *content, element("figcaption", caption))
+
+
+def switched(name: str, choices: Mapping[str, Markup]) -> Markup:
+    """One of several views, chosen by radio buttons; works without a script and by keyboard."""
+    inputs = [
+        joined(
+            (
+                element("input", type="radio", name=name, id=f"{name}-{i}", class_=f"choice c{i}",
+                        checked="checked" if i == 0 else None),
+                element("label", choice, for_=f"{name}-{i}"),
+            )
+        )
+        for i, choice in enumerate(choices)
+    ]  # fmt: skip
+    views = [
+        element("div", content, class_=f"view v{i}") for i, content in enumerate(choices.values())
+    ]
+    return element("div", *inputs, *views, class_="switched", role="group", aria_label=name)
+
+
+def number_text(value: float) -> str:
+    """A number for people: whole ones with separators, others with five digits."""
+    if isinstance(value, bool) or not math.isfinite(value):
+        return str(value)
+    if float(value).is_integer() and abs(value) < 1e15:
+        return f"{int(value):,}"
+    return f"{value:,.5g}"

@@ -1,0 +1,135 @@
+"""The pages of the looking glass: tensors of a model, a forward pass, attention on a text."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from agpt.html.charts import Series, bar_chart, line_chart
+from agpt.html.elements import Markup, definitions, element, figure, joined, table
+from agpt.html.heat_map import heat_map
+from agpt.html.page import Page
+from agpt.inspection.attention import HeadAttention, TextAttention
+from agpt.inspection.forward_trace import ForwardTrace
+from agpt.inspection.tensors import tensor_histogram, tensor_summaries
+from agpt.inspection.tokens import ReadText
+from agpt.model import Model
+
+
+def setting_text(value: Any) -> Any:
+    """A setting as a page shows it."""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    return value
+
+
+def settings(values: Mapping[str, Any]) -> Markup:
+    """The fields of a configuration."""
+    return definitions({name.replace("_", " "): setting_text(v) for name, v in values.items()})
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """Rows and columns."""
+    return " \u00d7 ".join(map(str, shape))
+
+
+def tensor_page(model: Model, name: str) -> Page:
+    """Architecture and tensors, each with the histogram of its numbers."""
+    summaries = tensor_summaries(model)
+    parameters = model.parameters()
+    page = Page(
+        name,
+        f"{model.n_parameters:,} parameters of {model.dtype} in {len(summaries)} tensors.",
+    )
+    page.add("Architecture", settings(model.config.to_dict()))
+    rows = []
+    for s in summaries:
+        counts, edges = tensor_histogram(parameters[s.name])
+        histogram = bar_chart(f"histogram of {s.name}", edges, counts, small=True)
+        figures = (s.count, s.min, s.max, s.mean, s.std, histogram, s.role)
+        rows.append((element("span", s.name, class_="token"), shape_text(s.shape), *figures))
+    head = ("tensor", "shape", "count", "min", "max", "mean", "std", "values", "role")
+    page.add("Tensors", table(head, rows, "Every tensor, in the order of the model"))
+    return page
+
+
+def _text_line(text: ReadText) -> Markup:
+    return joined((f"{len(text.tokens)} tokens: ", element("span", " ".join(text.names),
+                                                           class_="token")))  # fmt: skip
+
+
+def trace_page(model: Model, name: str, text: ReadText, trace: ForwardTrace) -> Page:
+    """Every stage of a forward pass and the prediction behind each token."""
+    page = Page(f"A forward pass of {name}", _text_line(text))
+    page.add("Predictions", *_predictions(trace))
+    head = ("stage", "shape", "L2", "min", "max", "mean", "zeros", "what it is")
+    rows = [
+        (element("span", s.name, class_="token"), shape_text(s.shape), s.l2, s.min,
+         s.max, s.mean, s.zeros, s.meaning)
+        for s in trace.stages
+    ]  # fmt: skip
+    page.add("Stages", table(head, rows, "Every stage, in order"))
+    page.add("Architecture", settings(model.config.to_dict()))
+    return page
+
+
+def _predictions(trace: ForwardTrace) -> list[Markup]:
+    known = [p for p in trace.predictions if p.loss is not None]
+    parts = []
+    if known:
+        positions = [float(p.position) for p in known]
+        losses = [p.loss for p in known if p.loss is not None]
+        chart = line_chart(
+            "loss behind each token",
+            [Series("loss", positions, losses, marks=True)],
+            "tokens seen",
+            "nats",
+        )
+        parts.append(figure("Surprise at each next token: -ln of its probability.", chart))
+    head = ("tokens seen", "token", "next", "P(next)", "rank", "most probable", "P", "")
+    rows = [
+        (p.position, p.token, p.target or "", _or_empty(p.target_probability),
+         _or_empty(p.target_rank), p.argmax, p.argmax_probability,
+         element("span", class_="bar", style=f"width:{8 * p.argmax_probability:.3f}rem"))
+        for p in trace.predictions
+    ]  # fmt: skip
+    return [*parts, table(head, rows, "What follows each token, and what the model expects")]
+
+
+def _or_empty(value: float | None) -> float | str:
+    return "" if value is None else value
+
+
+def attention_page(model: Model, name: str, attention: TextAttention) -> Page:
+    """A heat map of each head, the norms of the residual stream, the mask."""
+    page = Page(f"Attention of {name}", _text_line(attention.text))
+    names = attention.text.names
+    for layer in range(model.config.n_layers):
+        heads = [h for h in attention.heads if h.layer == layer]
+        page.add(
+            f"Layer {layer + 1}",
+            element("div", *(_head_figure(h, names) for h in heads), class_="heads"),
+        )
+    page.add(
+        "Residual stream",
+        element("p", "L2 norm of each token's row: behind the embedding and behind each part."),
+        table(("token", *attention.row_norms), [
+            (names[i], *(float(norms[i]) for norms in attention.row_norms.values()))
+            for i in range(len(names))
+        ], "Norms of rows"),
+    )  # fmt: skip
+    page.add(
+        "Mask",
+        element("p", "A token sees itself and those before it. Scores of all others, shaded in the "
+                "maps, are -∞ before the softmax, so each row of weights sums to 1."),
+    )  # fmt: skip
+    return page
+
+
+def _head_figure(head: HeadAttention, names: tuple[str, ...]) -> Markup:
+    label = f"layer {head.layer + 1}, head {head.head + 1}"
+    caption = (
+        f"Head {head.head + 1}: width {head.width}, scale {head.scale:.4f}, mean entropy "
+        f"{head.entropies.mean():.3f} nats"
+    )
+    return figure(caption, heat_map(f"Attention of {label}", head.weights, names))
