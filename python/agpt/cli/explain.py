@@ -20,8 +20,8 @@ from agpt.plots import require_plotting
 @click.command("agpt-explain", cls=Command)
 @click.argument("model", type=INPUT_FILE)
 @text_options
-@click.option("--layer", type=click.IntRange(min=1), help="Only this layer, from 1.")
-@click.option("--head", type=click.IntRange(min=1), help="Only this head of each layer, from 1.")
+@click.option("--layer", type=click.IntRange(min=1), show_default="all", help="Only this layer.")
+@click.option("--head", type=click.IntRange(min=1), show_default="all", help="Only this head.")
 @html_option
 @plot_option
 @common_options

@@ -35,6 +35,7 @@ def html_option(function: Function) -> Function:
     return click.option(
         "--html",
         type=click.Path(path_type=Path),
+        show_default="no page",
         help="Also write a page into this file; it opens offline in any browser.",
     )(function)
 
