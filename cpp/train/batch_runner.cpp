@@ -1,9 +1,11 @@
 #include "cpp/train/batch_runner.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "cpp/base/denormals.h"
 #include "cpp/base/stopwatch.h"
+#include "cpp/train/activation_memory.h"
 
 namespace agpt {
 namespace {
@@ -25,13 +27,17 @@ Index slots_for(Index n_batches) {
 template <class Real>
 BatchRunner<Real>::BatchRunner(const ModelConfig& config, const ParameterTable& table, Backend<Real>& backend,
                                int n_threads)
-    : table_(table), backend_(backend), pool_(backend.max_streams(n_threads)) {
+    : table_(table),
+      backend_(backend),
+      pool_(backend.max_streams(n_threads)),
+      joined_rows_(joined_batch_rows(config, backend)) {
   for (int w = 0; w < pool_.size(); ++w) {
     Worker worker;
     worker.stream = backend.make_stream();
     worker.transformer = std::make_unique<Transformer<Real>>(config, table, *worker.stream);
     workers_.push_back(std::move(worker));
   }
+  if (joined_rows_ > 0) ahead_.emplace(n_threads, joined_rows_, backend.tile_rows());
 }
 
 void BatchTotals::add(const BatchTotals& other) {
@@ -48,9 +54,22 @@ void BatchTotals::add(const BatchTotals& other) {
   }
 }
 
+void BatchTotals::count(const RowBatch& batch) {
+  weight += batch.total_weight;
+  positions += batch.n_positions;
+  rows += batch.n_rows();
+}
+
 template <class Real>
 BatchTotals BatchRunner<Real>::run(const StepWork& work, TrainingState<Real>* state, std::span<const double> scale,
                                    Index n_positions, const InterruptCheck& check) {
+  if (ahead_) {
+    next_source_ = nullptr;
+    ahead_->start([&work, given = false]() mutable -> std::optional<StepWork> {
+      return std::exchange(given, true) ? std::nullopt : std::optional(work);
+    });
+    return take_joined(state, scale, n_positions, check);
+  }
   BatchTotals totals;
   for (Index first = 0; first < work.n_batches;) {
     const Index n_slots = slots_for(work.n_batches - first);
@@ -78,6 +97,61 @@ BatchTotals BatchRunner<Real>::run(const StepWork& work, TrainingState<Real>* st
 }
 
 template <class Real>
+BatchTotals BatchRunner<Real>::run_step(const StepSource& source, Index step, const StepWork& work,
+                                        TrainingState<Real>& state, const InterruptCheck& check) {
+  if (!ahead_) return run(work, state, {}, check);
+  if (next_source_ != &source || next_step_ != step)
+    ahead_->start([&source, next = step]() mutable { return std::optional(source.work(next++)); });
+  next_source_ = nullptr;  // should this step fail
+  const BatchTotals totals = take_joined(&state, {}, 0, check);
+  next_source_ = &source;
+  next_step_ = step + 1;
+  return totals;
+}
+
+template <class Real>
+BatchTotals BatchRunner<Real>::run_by_position(const StepWork& work, Index n_positions, const InterruptCheck& check) {
+  BatchTotals totals = run(work, nullptr, {}, n_positions, check);
+  if (running_stream() != nullptr) totals.loss += running_stream()->take_loss();
+  return totals;
+}
+
+template <class Real>
+BatchTotals BatchRunner<Real>::take_joined(TrainingState<Real>* state, std::span<const double> scale, Index n_positions,
+                                           const InterruptCheck& check) {
+  BatchTotals totals;
+  totals.by_position.resize(static_cast<size_t>(n_positions));
+  Worker& worker = workers_.front();
+  if (slots_.empty()) slots_.push_back(backend_.make_gradient());
+  Gradient<Real>* gradient = state == nullptr ? nullptr : slots_.front().get();
+  Stopwatch watch;
+  try {
+    ahead_->take_work([&](const RowBatch& batch) {
+      if (check) check();
+      totals.building_seconds += watch.lap();
+      if (gradient != nullptr) gradient->clear();
+      compute(worker, batch, gradient, totals);
+      if (gradient != nullptr) add(*state, *gradient, scale);
+      totals.count(batch);
+      totals.computing_seconds += watch.lap();
+    });
+  } catch (...) {
+    worker.stream->take_loss();  // it belongs to no step
+    throw;
+  }
+  return totals;
+}
+
+template <class Real>
+void BatchRunner<Real>::add(TrainingState<Real>& state, const Gradient<Real>& gradient,
+                            std::span<const double> scale) const {
+  const auto n_tensors = static_cast<int>(table_.parameters().size());
+  if (scale.empty()) return state.add(gradient, 0, n_tensors, 1);
+  for (int tensor = 0; tensor < n_tensors; ++tensor)
+    state.add(gradient, tensor, tensor + 1, scale[static_cast<size_t>(tensor)]);
+}
+
+template <class Real>
 BatchTotals BatchRunner<Real>::run_slot(const StepWork& work, Index begin, Index end, Gradient<Real>* gradient,
                                         Index n_positions, Worker& worker, const InterruptCheck& check) {
   const FlushDenormals flush;
@@ -95,19 +169,16 @@ BatchTotals BatchRunner<Real>::run_slot(const StepWork& work, Index begin, Index
     if (batch.n_rows() == 0) continue;
     build_tiles(batch, backend_.tile_rows());
     totals.building_seconds += watch.lap();
-    compute(worker, gradient, totals);
+    compute(worker, batch, gradient, totals);
+    totals.count(batch);
     totals.computing_seconds += watch.lap();
-    totals.weight += batch.total_weight;
-    totals.positions += batch.n_positions;
-    totals.rows += batch.n_rows();
   }
   totals.loss += worker.stream->take_loss();
   return totals;
 }
 
 template <class Real>
-void BatchRunner<Real>::compute(Worker& worker, Gradient<Real>* gradient, BatchTotals& totals) {
-  const RowBatch& batch = worker.batch;
+void BatchRunner<Real>::compute(Worker& worker, const RowBatch& batch, Gradient<Real>* gradient, BatchTotals& totals) {
   if (gradient != nullptr) return worker.transformer->add_loss_and_gradient(batch, *gradient);
   if (totals.by_position.empty()) return worker.transformer->add_loss(batch);
   worker.transformer->row_losses(batch, worker.row_losses);

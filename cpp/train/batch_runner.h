@@ -1,5 +1,6 @@
-// Runs the batches of a step on all threads and sums their losses and gradients, with the same bits for every number of
-// threads: batches are dealt to a fixed number of gradient slots, and slots are added up in their order.
+// Runs the batches of a step and sums their losses and gradients, with the same bits for every number of threads. In host
+// memory threads compute: batches are dealt to a fixed number of gradient slots, and slots are added up in their order. For
+// a device threads prepare: it takes joined batches in order, on one stream (cpp/train/batches_ahead.h).
 #pragma once
 
 #include <functional>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "cpp/base/thread_pool.h"
+#include "cpp/train/batches_ahead.h"
 #include "cpp/train/step_source.h"
 #include "cpp/train/transformer.h"
 
@@ -21,16 +23,19 @@ struct PositionTotals {
 
 /// Sums over the batches of a step.
 struct BatchTotals {
-  double loss = 0;               ///< Sum of weighted cross-entropies, nats.
-  double weight = 0;             ///< Sum of weights.
-  Index positions = 0;           ///< Rows with targets.
-  Index rows = 0;                ///< Rows computed, ghosts included.
-  double building_seconds = 0;   ///< Time of making the batches, of all threads together.
-  double computing_seconds = 0;  ///< Time of the passes over them, of all threads together.
+  double loss = 0;              ///< Sum of weighted cross-entropies, nats.
+  double weight = 0;            ///< Sum of weights.
+  Index positions = 0;          ///< Rows with targets.
+  Index rows = 0;               ///< Rows computed, ghosts included.
+  double building_seconds = 0;  ///< Time of making the batches, of all threads; with a device that of waiting for them.
+  double computing_seconds =
+      0;  ///< Time of the passes over them, of all threads; with a device that of launching them.
   /// [p]: the rows at position index p, which see p + 1 tokens; empty unless asked for.
   std::vector<PositionTotals> by_position;
 
   void add(const BatchTotals& other);
+  /// Adds what a batch says of itself, not its loss.
+  void count(const RowBatch& batch);
 };
 
 /// Called now and then on the thread that asked for the work; throws to stop it.
@@ -48,15 +53,19 @@ class BatchRunner {
     return run(work, &state, scale, 0, check);
   }
 
-  /// The stream whose running loss belongs to the last run and is not in its totals; null where they are complete.
-  Stream<Real>* running_stream() { return nullptr; }
-  /// That loss, which is then taken.
-  double take_running_loss() { return running_stream() == nullptr ? 0 : running_stream()->take_loss(); }
+  /// The same for `work`, that of a step of a source which outlives the runner. The steps behind it are prepared for a
+  /// device meanwhile.
+  BatchTotals run_step(const StepSource& source, Index step, const StepWork& work, TrainingState<Real>& state,
+                       const InterruptCheck& check);
 
-  /// Only the losses, and also apart for each position index below `n_positions`.
-  BatchTotals run_by_position(const StepWork& work, Index n_positions, const InterruptCheck& check) {
-    return run(work, nullptr, {}, n_positions, check);
-  }
+  /// The stream whose running loss belongs to the last run and is not in its totals; null where they are complete.
+  Stream<Real>* running_stream() { return ahead_ ? workers_.front().stream.get() : nullptr; }
+
+  /// Only the losses, complete, and also apart for each position index below `n_positions`.
+  BatchTotals run_by_position(const StepWork& work, Index n_positions, const InterruptCheck& check);
+
+  /// Rows of a joined batch; 0 where batches are not joined.
+  Index joined_rows() const { return joined_rows_; }
 
  private:
   struct Worker {
@@ -68,17 +77,26 @@ class BatchRunner {
 
   BatchTotals run(const StepWork& work, TrainingState<Real>* state, std::span<const double> scale, Index n_positions,
                   const InterruptCheck& check);
+  /// The next work of ahead_, on the one stream.
+  BatchTotals take_joined(TrainingState<Real>* state, std::span<const double> scale, Index n_positions,
+                          const InterruptCheck& check);
+  void add(TrainingState<Real>& state, const Gradient<Real>& gradient, std::span<const double> scale) const;
   BatchTotals run_slot(const StepWork& work, Index begin, Index end, Gradient<Real>* gradient, Index n_positions,
                        Worker& worker, const InterruptCheck& check);
-  /// The worker's batch: its gradient where asked for; otherwise its loss alone, by position where the totals are. A loss
+  /// A batch: its gradient where asked for; otherwise its loss alone, by position where the totals are. A loss
   /// that is not by position stays in the running loss of the stream.
-  void compute(Worker& worker, Gradient<Real>* gradient, BatchTotals& totals);
+  void compute(Worker& worker, const RowBatch& batch, Gradient<Real>* gradient, BatchTotals& totals);
 
   const ParameterTable& table_;
   Backend<Real>& backend_;
   ThreadPool pool_;
+  const Index joined_rows_;
   std::vector<Worker> workers_;
   std::vector<std::unique_ptr<Gradient<Real>>> slots_;
+  std::optional<BatchesAhead> ahead_;  // where batches are joined
+  // The step that ahead_ comes to next, if it is one.
+  const StepSource* next_source_ = nullptr;
+  Index next_step_ = 0;
 };
 
 }  // namespace agpt

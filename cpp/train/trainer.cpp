@@ -69,13 +69,6 @@ void Trainer<Real>::set_base_learning_rate(double base) {
 }
 
 template <class Real>
-BatchTotals Trainer<Real>::add_gradient(const StepWork& work, TrainingState<Real>& state, const InterruptCheck& check) {
-  state.clear_gradient();
-  if (!work.chunks.empty()) return sum_of_chunk_means(runner_, table_, work, state, check);
-  return runner_.run(work, state, {}, check);
-}
-
-template <class Real>
 double Trainer<Real>::normaliser(const StepWork& work, const BatchTotals& totals) {
   if (!work.chunks.empty()) return 1;
   if (config_.normalisation == Normalisation::step) return totals.weight;
@@ -89,7 +82,9 @@ StepReport Trainer<Real>::step(const InterruptCheck& check) {
   send_changes();
   gradient_is_fetched_ = false;
   const StepWork work = source_->work(step_count_);
-  const BatchTotals totals = add_gradient(work, *state_, check);
+  state_->clear_gradient();
+  const BatchTotals totals = work.chunks.empty() ? runner_.run_step(*source_, step_count_, work, *state_, check)
+                                                 : sum_of_chunk_means(runner_, table_, work, *state_, check);
   StepReport report;
   report.step = step_count_ + 1;
   report.positions = totals.positions;
@@ -118,11 +113,14 @@ double Trainer<Real>::gradient(std::span<double> flat, const InterruptCheck& che
   send_changes();
   const StepWork work = source_->whole_pass();
   const auto state = backend_->make_training_state({parameters_, {}, flat});
-  BatchTotals totals = add_gradient(work, *state, check);
+  state->clear_gradient();
+  const BatchTotals totals = work.chunks.empty() ? runner_.run(work, *state, {}, check)
+                                                 : sum_of_chunk_means(runner_, table_, work, *state, check);
+  const double running = runner_.running_stream() == nullptr ? 0 : runner_.running_stream()->take_loss();
   state->fetch_gradient();
   const double scale = work.chunks.empty() ? 1 / totals.weight : 1;
   for (double& value : flat) value *= scale;
-  return (totals.loss + runner_.take_running_loss()) / totals.weight;
+  return (totals.loss + running) / totals.weight;
 }
 
 template <class Real>

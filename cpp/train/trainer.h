@@ -82,8 +82,6 @@ class Trainer {
 
  private:
   void send_changes();
-  /// Gradient of the sum of the work's losses, into `state`.
-  BatchTotals add_gradient(const StepWork& work, TrainingState<Real>& state, const InterruptCheck& check);
   /// What the sum of the work's gradients is divided by.
   double normaliser(const StepWork& work, const BatchTotals& totals);
 
