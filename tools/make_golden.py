@@ -2,7 +2,7 @@
 
 An independent second opinion on the whole model: this file shares nothing with the engine but
 the list of parameter names and shapes. Run it in an environment with agpt and torch
-(`pip install '.[bench]'`): python tools/make_golden.py
+(`pip install '.[benchmark]'`): python tools/make_golden.py
 """
 
 import json
