@@ -25,7 +25,8 @@ Index activation_bytes_per_row(const ModelConfig& config, Index saved_attention_
               f = padded_width(config.d_ff), v = padded_width(config.vocab_size), statistics = kRowQuantum;
   const Index hidden = config.activation == Activation::relu ? f : 2 * f;
   const Index layer = 5 * d + q + hidden + 2 * statistics + saved_attention_per_row;
-  const Index ends = 2 * d + v + statistics + (config.embedding_norm ? d + statistics : 0), gradients = 2 * d + q + f;
+  const Index ends = 2 * d + v + statistics + (config.embedding_norm ? d + statistics : 0),
+              gradients = 2 * d + (config.n_layers > 0 ? q + f : 0);
   return (config.n_layers * layer + ends + gradients) * real_bytes + 2 * batch_bytes_per_row(config.context, tile_rows);
 }
 
