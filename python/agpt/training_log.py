@@ -10,7 +10,7 @@ from agpt.files import write_atomically
 
 Event = dict[str, Any]
 
-STEP, EVALUATION, STOPPED = "step", "evaluation", "stopped"
+START, STEP, EVALUATION, SAMPLE, STOPPED = "start", "step", "evaluation", "sample", "stopped"
 
 
 class TrainingLog:
@@ -19,7 +19,7 @@ class TrainingLog:
     def __init__(self, path: Path, first_step: int) -> None:
         """Keeps the lines up to `first_step` of an earlier run, none for 0."""
         kept = [event for event in read_log(path) if event["step"] <= first_step > 0]
-        self._evaluated = {event["step"] for event in kept if event["event"] == EVALUATION}
+        self._written = {(event["event"], event["step"]) for event in kept}
         write_atomically(path, "".join(_line(event) for event in kept).encode())
         self._file = path.open("a", encoding="utf-8", buffering=1)
 
@@ -39,12 +39,16 @@ class TrainingLog:
     def write(self, event: str, values: dict[str, Any]) -> None:
         """Adds a line; `values` has the step."""
         self._file.write(_line({"event": event} | values))
-        if event == EVALUATION:
-            self._evaluated.add(values["step"])
+        self._written.add((event, values["step"]))
 
-    def has_evaluation(self, step: int) -> bool:
-        """Whether the evaluation behind that step is in the log."""
-        return step in self._evaluated
+    def has(self, event: str, step: int) -> bool:
+        """Whether the log has that line of that step."""
+        return (event, step) in self._written
+
+    @property
+    def has_start(self) -> bool:
+        """Whether the log says how its run began."""
+        return any(event == START for event, _ in self._written)
 
 
 def read_log(path: Path) -> list[Event]:

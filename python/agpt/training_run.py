@@ -10,14 +10,16 @@ from typing import Any
 
 from agpt._engine import SequenceTrie
 from agpt.evaluation import Evaluation, resolved_window
+from agpt.run_beginning import beginning_of
 from agpt.run_files import best_path_of, keep_numbered, log_path_of, remove_partial
+from agpt.run_samples import can_write, sample_of
 from agpt.sequence_evaluation import SequenceEvaluation, evaluate_tree
 from agpt.step_report import StepReport
 from agpt.step_sources import require_context_for
 from agpt.stop_signals import StopRequested, StopSignals
 from agpt.token_text import VALIDATION
 from agpt.trainer import Trainer
-from agpt.training_log import EVALUATION, STEP, STOPPED, TrainingLog
+from agpt.training_log import EVALUATION, SAMPLE, START, STEP, STOPPED, TrainingLog
 
 EVALUATIONS_BY_DEFAULT = 10
 
@@ -59,6 +61,9 @@ class RunOptions:
     """When the last checkpoint is written, apart from the end; neither means at the end only."""
     keep: int = 0
     """How many checkpoints are also kept under the numbers of their steps, the newest ones."""
+
+    sample_every: int | None = None
+    """Steps between samples that go into the log; None is as often as evaluations, 0 is never."""
 
     @property
     def best(self) -> Path:
@@ -116,6 +121,7 @@ class TrainingRun:
         self._loss: float | None = None
         self._evaluation: HeldOutEvaluation | None = None
         self._evaluated_step: int | None = None
+        self._can_write = can_write(trainer.model)
         self._start = self._cpu_start = self._saved_at = 0.0
         self._saved_step: int | None = None
 
@@ -143,19 +149,24 @@ class TrainingRun:
 
     def _make_steps(self, signals: StopSignals, log: TrainingLog) -> None:
         trainer = self._trainer
+        if not log.has_start:
+            log.write(START, beginning_of(trainer))
         self._evaluate_if_due(signals, log)
+        self._sample_if_due(signals, log)
         while trainer.step_count < trainer.total_steps:
             self._make_step(signals, log)
             self._evaluate_if_due(signals, log)
+            self._sample_if_due(signals, log)
             seconds = time.perf_counter() - self._saved_at
             if self._options.save_every.is_due(trainer.step_count, seconds):
                 self._save_last()
         self._evaluate(signals, log)
+        self._sample(signals, log)
 
     def _evaluate_if_due(self, signals: StopSignals, log: TrainingLog) -> None:
         """Also before the first step of a run that was stopped before its evaluation."""
         step, every = self._trainer.step_count, self._eval_every()
-        if every > 0 and step % every == 0 and not log.has_evaluation(step):
+        if every > 0 and step % every == 0 and not log.has(EVALUATION, step):
             self._evaluate(signals, log)
 
     def _make_step(self, signals: StopSignals, log: TrainingLog) -> None:
@@ -179,7 +190,7 @@ class TrainingRun:
         with signals.interruptible():
             evaluation = self._held_out_evaluation()
         self._evaluation, self._evaluated_step = evaluation, trainer.step_count
-        if not log.has_evaluation(trainer.step_count):  # the run was killed right behind it
+        if not log.has(EVALUATION, trainer.step_count):  # the run was killed right behind it
             log.write(EVALUATION, {"step": trainer.step_count} | evaluation.to_dict())
         if self._on_evaluation is not None:
             elapsed = time.perf_counter() - self._start
@@ -190,11 +201,25 @@ class TrainingRun:
             trainer.best_loss = evaluation.loss
             trainer.save_checkpoint(options.best)
 
+    def _sample_if_due(self, signals: StopSignals, log: TrainingLog) -> None:
+        every = self._options.sample_every
+        every = self._eval_every() if every is None else every
+        if every > 0 and self._trainer.step_count % every == 0:
+            self._sample(signals, log)
+
+    def _sample(self, signals: StopSignals, log: TrainingLog) -> None:
+        step = self._trainer.step_count
+        if self._options.sample_every == 0 or not self._can_write or log.has(SAMPLE, step):
+            return
+        with signals.interruptible():
+            text = sample_of(self._trainer.model, self._trainer.config.seed)
+        log.write(SAMPLE, {"step": step, "text": text})
+
     def _held_out_evaluation(self) -> HeldOutEvaluation:
         options = self._options
         if options.held_out_sequences is not None:
             return evaluate_tree(self._trainer, options.held_out_sequences)
-        return self._trainer.evaluate(VALIDATION, options.eval_context)
+        return self._trainer.evaluate(VALIDATION, options.eval_context, by_depth=True)
 
     def _eval_every(self) -> int:
         every = self._options.eval_every

@@ -26,6 +26,7 @@ VERBS = (
     "inspect",
     "explain",
     "trace",
+    "report",
     "info",
 )
 

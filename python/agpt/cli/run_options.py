@@ -59,6 +59,13 @@ def run_options(function: Function) -> Function:
                 help="Context of evaluations.",
             ),
             click.option(
+                "--sample-every",
+                f"{PREFIX}sample_every",
+                type=click.IntRange(min=0),
+                show_default="as often as evaluations",
+                help="Steps between texts that the model writes into the log; 0 writes none.",
+            ),
+            click.option(
                 "--save-every",
                 f"{PREFIX}save_every",
                 callback=_read_save_every,
@@ -103,4 +110,5 @@ def run_options_of(
         held_out_sequences,
         options[f"{PREFIX}save_every"],
         options[f"{PREFIX}keep"],
+        options[f"{PREFIX}sample_every"],
     )

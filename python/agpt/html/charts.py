@@ -10,7 +10,8 @@ from agpt.html.elements import Markup, element, joined, number_text
 from agpt.html.scales import Scale, scale_of, tick_text
 
 WIDTH, HEIGHT = 560, 300
-LEFT, RIGHT, TOP, BOTTOM = 52, 14, 12, 44
+LEFT, RIGHT, TOP, BOTTOM = 52, 24, 26, 44
+COLORS = 4
 READING_HELP = "Arrow keys read the values."
 
 
@@ -18,7 +19,8 @@ READING_HELP = "Arrow keys read the values."
 class Series:
     """Values of y at values of x; `marks` draws a point at each, `faint` stays in the background.
 
-    Points that are not finite, and on a logarithmic scale those that are not above 0, are left out.
+    `color` is one of 0 to 3, the place among the series unless given. Points that are not finite,
+    and on a logarithmic scale those that are not above 0, are left out.
     """
 
     name: str
@@ -26,6 +28,7 @@ class Series:
     y: Sequence[float]
     marks: bool = False
     faint: bool = False
+    color: int | None = None
 
 
 def line_chart(
@@ -120,7 +123,8 @@ def _drawn(series: Series, number: int, x: Scale, y: Scale) -> Markup:
 
 
 def _kind(series: Series, number: int) -> str:
-    return f"s{number % 4} faint" if series.faint else f"s{number % 4}"
+    color = f"s{(number if series.color is None else series.color) % COLORS}"
+    return f"{color} faint" if series.faint else color
 
 
 def _axes(x: Scale, y: Scale, x_label: str, y_label: str) -> list[Markup]:
@@ -135,7 +139,7 @@ def _axes(x: Scale, y: Scale, x_label: str, y_label: str) -> list[Markup]:
     ]  # fmt: skip
     names = [
         element("text", x_label, class_="name", x=x.end, y=y.start + 37, text_anchor="end"),
-        element("text", y_label, class_="name", x=x.start + 4, y=y.end + 6),
+        element("text", y_label, class_="name", x=2, y=13),
     ]
     return [element("g", *grid, class_="grid"), element("g", *numbers, *names, class_="axis")]
 
