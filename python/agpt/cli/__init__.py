@@ -27,6 +27,7 @@ VERBS = (
     "explain",
     "trace",
     "report",
+    "bench",
     "info",
 )
 

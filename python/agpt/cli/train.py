@@ -5,24 +5,17 @@ from typing import Any
 
 import click
 
-from agpt import ModelConfig, NonFiniteError, TrainConfig, Trainer
-from agpt.checkpoint import DTYPES, read_checkpoint
-from agpt.cli.config_options import config_options, given
+from agpt import NonFiniteError, TrainConfig, Trainer
+from agpt.checkpoint import read_checkpoint
 from agpt.cli.conventions import Command, CommandFailure, common_options, emit, refuse_given
-from agpt.cli.data_options import INPUT_FILE, default_output, index_options
-from agpt.cli.preset_options import (
-    MODEL_PREFIX,
-    apply_preset,
-    model_settings_of,
-    new_model,
-    preset_options,
-)
+from agpt.cli.data_options import INPUT_FILE, default_output
+from agpt.cli.preset_options import MODEL_PREFIX, apply_preset
 from agpt.cli.progress import StepProgress
 from agpt.cli.run_options import PREFIX as RUN_PREFIX
 from agpt.cli.run_options import run_options, run_options_of
-from agpt.cli.sequence_options import sequence_options
 from agpt.cli.train_inputs import check_input_options, read_input
 from agpt.cli.train_report import first_line, result_text, result_values, stop_message
+from agpt.cli.training_options import TRAIN_PREFIX, fresh_trainer, training_options
 from agpt.files import require_writable
 from agpt.plots import require_plotting
 from agpt.run_files import last_path_of, log_path_of, resumable_checkpoint
@@ -30,7 +23,6 @@ from agpt.training_curves import plot_training
 from agpt.training_run import RunOptions, RunResult, TrainingRun
 
 MODEL_SUFFIX = ".safetensors"
-TRAIN_PREFIX = "train_"
 EXIT_BY_SIGNAL = 128
 
 
@@ -49,30 +41,7 @@ EXIT_BY_SIGNAL = 128
     help="Continue the run of this checkpoint; where it is missing, of its newest numbered one.",
 )
 @run_options
-@click.option("--backend", default="cpu", show_default=True, help="What computes.")
-@click.option(
-    "--dtype",
-    type=click.Choice(DTYPES),
-    default="float32",
-    show_default=True,
-    help="Type of the numbers.",
-)
-@preset_options
-@config_options(
-    ModelConfig,
-    MODEL_PREFIX,
-    skip={"vocab_size"},
-    defaults={"context": "the depth of the index; for windows --window-context, or 32"},
-)
-@config_options(TrainConfig, TRAIN_PREFIX, flags={"context": "window-context"})
-@click.option(
-    "--depth",
-    type=int,
-    show_default="--context, or 32",
-    help="Depth of the index, where DATA is a text.",
-)
-@index_options
-@sequence_options
+@training_options
 @common_options
 @click.pass_context
 def command(
@@ -90,8 +59,6 @@ def command(
     With --sequences DATA are JSON lines instead: prompts with completions, texts, tokens.
     """
     apply_preset(context, options)
-    model_settings = model_settings_of(context, options)
-    train_settings = given(options, TRAIN_PREFIX)
     check_input_options(context, data, options)
     if out is None:
         out = default_output(data, MODEL_SUFFIX) if resume is None else last_path_of(resume)
@@ -100,13 +67,7 @@ def command(
     if picture is not None:
         require_plotting(picture)
     if resume is None:
-        config = TrainConfig.preset(options["preset"], **train_settings)
-        model_context = model_settings.get("context")
-        given_input = read_input(
-            data, config, options, model_context=model_context, vocabulary=None
-        )
-        model = new_model(given_input, config, options, model_settings)
-        trainer = Trainer(model, given_input.data, config, backend)
+        trainer, given_input = fresh_trainer(context, data, backend, options)
     else:
         names = [name for name in options if name.startswith((MODEL_PREFIX, TRAIN_PREFIX))]
         reason = "cannot be changed with --resume: the checkpoint has it"

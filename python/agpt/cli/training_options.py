@@ -1,0 +1,66 @@
+"""The options that say what is trained, on what and how; and the fresh trainer that they make."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from agpt import ModelConfig, TrainConfig, Trainer
+from agpt.checkpoint import DTYPES
+from agpt.cli.config_options import config_options, given
+from agpt.cli.data_options import index_options
+from agpt.cli.preset_options import MODEL_PREFIX, model_settings_of, new_model, preset_options
+from agpt.cli.sequence_options import sequence_options
+from agpt.cli.train_inputs import TrainingInput, read_input
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+TRAIN_PREFIX = "train_"
+
+
+def training_options(function: Function) -> Function:
+    """Adds the options; the function takes `backend`, and the others for `fresh_trainer`."""
+    for option in reversed(
+        (
+            click.option("--backend", default="cpu", show_default=True, help="What computes."),
+            click.option(
+                "--dtype",
+                type=click.Choice(DTYPES),
+                default="float32",
+                show_default=True,
+                help="Type of the numbers.",
+            ),
+            preset_options,
+            config_options(
+                ModelConfig,
+                MODEL_PREFIX,
+                skip={"vocab_size"},
+                defaults={"context": "the depth of the index; for windows --window-context, or 32"},
+            ),
+            config_options(TrainConfig, TRAIN_PREFIX, flags={"context": "window-context"}),
+            click.option(
+                "--depth",
+                type=int,
+                show_default="--context, or 32",
+                help="Depth of the index, where DATA is a text.",
+            ),
+            index_options,
+            sequence_options,
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def fresh_trainer(
+    context: click.Context, data: Sequence[Path], backend: str, options: dict[str, Any]
+) -> tuple[Trainer, TrainingInput]:
+    """A trainer of a new model, and what it reads; `options` are all of the command's."""
+    model_settings = model_settings_of(context, options)
+    config = TrainConfig.preset(options["preset"], **given(options, TRAIN_PREFIX))
+    given_input = read_input(
+        data, config, options, model_context=model_settings.get("context"), vocabulary=None
+    )
+    model = new_model(given_input, config, options, model_settings)
+    return Trainer(model, given_input.data, config, backend), given_input
