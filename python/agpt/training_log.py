@@ -18,7 +18,8 @@ class TrainingLog:
 
     def __init__(self, path: Path, first_step: int) -> None:
         """Keeps the lines up to `first_step` of an earlier run, none for 0."""
-        kept = [event for event in read_log(path) if event["step"] <= first_step > 0]
+        earlier = read_log(path) if first_step > 0 else []
+        kept = [event for event in earlier if event["step"] <= first_step]
         self._written = {(event["event"], event["step"]) for event in kept}
         write_atomically(path, "".join(_line(event) for event in kept).encode())
         self._file = path.open("a", encoding="utf-8", buffering=1)

@@ -176,7 +176,7 @@ class TrainingRun:
         self._positions += report.positions
         self._training_seconds += report.seconds
         self._loss = report.loss
-        values = dataclasses.asdict(report) | {"unit": self._trainer.unit(report.step)}
+        values = report._asdict() | {"unit": self._trainer.unit(report.step)}
         values["positions_per_second"] = report.positions / max(report.seconds, 1e-9)
         values["cpu_seconds"] = time.process_time() - cpu_start
         log.write(STEP, values)
