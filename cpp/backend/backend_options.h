@@ -11,7 +11,7 @@ enum class Precision { full, tf32, bf16 };
 struct BackendOptions {
   Precision precision = Precision::full;
   bool deterministic = true;  ///< The same bits in every run; otherwise sums may be in any order.
-  Index memory_cap = 0;       ///< Bytes of device memory to take at most; 0: what the device has free.
+  Index memory_cap = 0;       ///< Bytes of device memory; 0: memory_cap(), or what the device has free.
 };
 
 /// Counts of a device's work since its backend was made.

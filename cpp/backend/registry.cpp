@@ -3,6 +3,7 @@
 #include "cpp/backend/cpu/cpu_backend.h"
 #include "cpp/backend/reference/reference_backend.h"
 #include "cpp/base/error.h"
+#include "cpp/base/memory.h"
 #include "cuda/cuda_backend.h"
 
 namespace agpt {
@@ -21,7 +22,11 @@ std::vector<std::string> backend_names() { return {"reference", "cpu", "cuda"}; 
 template <class Real>
 std::unique_ptr<Backend<Real>> make_backend(const std::string& name, const ModelShape& shape,
                                             const BackendOptions& options) {
-  if (name == "cuda") return make_cuda_backend<Real>(shape, options);
+  if (name == "cuda") {
+    BackendOptions capped = options;
+    if (capped.memory_cap == 0) capped.memory_cap = static_cast<Index>(memory_cap());
+    return make_cuda_backend<Real>(shape, capped);
+  }
   require_no_device_options(name, options);
   if (name == "reference") return make_reference_backend<Real>(shape);
   if (name == "cpu") return make_cpu_backend<Real>(shape);

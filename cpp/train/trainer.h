@@ -21,6 +21,7 @@ struct TrainerConfig {
   Schedule schedule;
   Normalisation normalisation = Normalisation::step;
   int n_threads = 1;
+  BackendOptions backend;  ///< What the trainer's backend was, or is to be, made with.
 };
 
 struct StepReport {
@@ -79,6 +80,8 @@ class Trainer {
   bool updates_in_place() const { return state_->is_in_place(); }
   void fetch_parameters() { state_->fetch_parameters(); }
   DeviceStatistics device_statistics() const { return backend_->statistics(); }
+  /// Rows up to which a device's batches are joined; 0 where they are not.
+  Index joined_rows() const { return runner_.joined_rows(); }
 
  private:
   void send_changes();

@@ -108,7 +108,11 @@ def evaluate(
     source = _engine.window_source(text.tokens, text.document_starts, context=1)
     trainer_class = _engine.Trainer32 if model.dtype == "float32" else _engine.Trainer64
     engine_trainer = trainer_class(
-        model.config.engine_config(), options, source, model.flat_parameters, backend
+        model.config.engine_config(),
+        options,
+        source,
+        model.parameter_buffer.for_engine(),
+        backend,
     )
     return evaluate_with(
         engine_trainer,

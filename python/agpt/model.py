@@ -20,6 +20,7 @@ from agpt.checkpoint import (
     write_checkpoint,
 )
 from agpt.model_config import ModelConfig
+from agpt.parameter_buffer import ParameterBuffer
 from agpt.python_random import draw_parameters
 from agpt.token_text import continuation_text
 from agpt.validation import require_at_least, require_choice, require_seed
@@ -59,9 +60,11 @@ class Model:
         self.config = config
         self.dtype = dtype
         self.vocabulary = vocabulary
-        self.flat_parameters: npt.NDArray[Any] = np.empty(config.n_parameters, dtype)
-        """All parameters, one tensor after the other: what trainers update in place."""
-        _engine.initialise_parameters(config.engine_config(), seed, self.flat_parameters)
+        self.parameter_buffer = ParameterBuffer(config.n_parameters, dtype)
+        """Where the parameters are, for trainers."""
+        _engine.initialise_parameters(
+            config.engine_config(), seed, self.parameter_buffer.for_engine()
+        )
         self.generator = generator
         """What drew the parameters, if it was Python's; checkpoints keep its state."""
         if generator is not None:
@@ -70,7 +73,16 @@ class Model:
     @property
     def n_parameters(self) -> int:
         """How many numbers the model learns."""
-        return int(self.flat_parameters.size)
+        return self.parameter_buffer.size
+
+    @property
+    def flat_parameters(self) -> npt.NDArray[Any]:
+        """All parameters, one tensor after the other: what trainers update in place."""
+        return self.parameter_buffer.lend()
+
+    @flat_parameters.setter
+    def flat_parameters(self, values: npt.NDArray[Any]) -> None:
+        self.parameter_buffer.lend()[...] = values
 
     def parameters(self) -> Tensors:
         """Name -> array of every parameter; writing to an array changes the model."""
@@ -243,7 +255,8 @@ class Model:
     def _inference(self, backend: str) -> Any:
         """The engine at work on a copy of the parameters as they are now."""
         engine_class = _engine.Inference32 if self.dtype == "float32" else _engine.Inference64
-        return engine_class(self.config.engine_config(), self.flat_parameters, backend)
+        parameters = self.parameter_buffer.for_engine()
+        return engine_class(self.config.engine_config(), parameters, backend)
 
 
 def named_views(config: ModelConfig, flat: npt.NDArray[Any]) -> Tensors:

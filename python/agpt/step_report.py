@@ -36,6 +36,20 @@ class StepReport(NamedTuple):
     """Wall-clock time of the optimizer's update."""
 
 
+@dataclasses.dataclass(frozen=True)
+class DeviceStatistics:
+    """What a device did for a trainer."""
+
+    launches: int
+    """Kernels and library calls launched."""
+    uploaded_bytes: int
+    """Bytes sent from the host."""
+    peak_bytes: int
+    """Most device memory held at a time."""
+    batch_rows: int
+    """Most rows of a batch: the batches of a step are joined up to it; 0 where they are not."""
+
+
 def described_place(
     place: _engine.StepPlace, vocabulary: Vocabulary, *, has_stages: bool
 ) -> dict[str, Any]:

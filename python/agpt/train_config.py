@@ -30,6 +30,7 @@ WindowTargets = Literal["text", "trie"]
 WindowOrder = Literal["random", "sequential", "shuffled"]
 Generator = Literal["engine", "python"]
 Optimizer = Literal["adamw", "adam", "sgd", "momentum", "rmsprop", "rmsprop-corrected"]
+Precision = Literal["float32", "tf32", "bf16"]
 ScheduleKind = Literal["constant", "cosine", "warmup-cosine", "linear"]
 
 ADAMW_WEIGHT_DECAY = 0.1
@@ -42,7 +43,8 @@ class TrainConfig:
     """Everything that decides the result of a training run, apart from the model and the data.
 
     A pass goes once over all positions of the trie, or once over all windows. `threads`
-    changes the speed only; `batch_rows` is also the grain in which the rows of a trie are shuffled.
+    changes the speed only; `batch_rows` is also the grain in which the rows of a trie are shuffled,
+    on every backend.
     """
 
     mode: Mode = setting(
@@ -151,7 +153,15 @@ class TrainConfig:
     min_lr_ratio: float = setting(0.1, "Last learning rate as a share of the first.")
     steps: int | None = setting(None, "Optimizer steps.", "as epochs say")
     epochs: float | None = setting(None, "Passes over the data.", "1 where steps are not given")
-    batch_rows: int = setting(256, "Rows that a thread computes at once.")
+    batch_rows: int = setting(
+        256, "Rows that a thread computes at once; for a device batches are joined."
+    )
+    precision: Precision = setting(
+        "float32", "Factors of matrix products on backend cuda; sums stay float32."
+    )
+    deterministic: bool = setting(
+        True, "Add in a fixed order on backend cuda, for the same bits in every run."
+    )
     threads: int = setting(0, "Threads; 0 is every core that the process may use.")
     seed: int = setting(0, "Seed of the order of the data.")
     generator: Generator = setting(
@@ -301,6 +311,7 @@ class TrainConfig:
         warmup = default_warmup if self.warmup_steps is None else self.warmup_steps
         options.warmup_steps, options.total_steps = warmup, total_steps
         options.normalise = self.normalise
+        options.precision, options.deterministic = self.precision, self.deterministic
         options.threads = resolved_threads(self.threads)
         return options
 

@@ -18,7 +18,7 @@ from agpt.checkpoint import (
 )
 from agpt.evaluation import Evaluation, evaluate_with
 from agpt.model import Model, named_views
-from agpt.step_report import StepReport, described_place
+from agpt.step_report import DeviceStatistics, StepReport, described_place
 from agpt.step_sources import step_source, window_context
 from agpt.text_fingerprint import Hashes
 from agpt.token_text import (
@@ -69,7 +69,7 @@ class Trainer:
             model.config.engine_config(),
             self.config.engine_options(self.total_steps, self.steps_per_pass),
             self._source,
-            model.flat_parameters,
+            model.parameter_buffer.for_engine(),
             backend,
         )
 
@@ -98,8 +98,10 @@ class Trainer:
         NonFiniteError where the loss or the gradient is not finite, and KeyboardInterrupt on
         Ctrl-C; both leave the model as it was before the step.
         """
-        self._engine.parameters_changed()  # the caller may have written to model.parameters()
+        self._send_parameters()
         report = self._engine.step()
+        if not self._engine.updates_in_place:
+            self.model.parameter_buffer.updated_at(self._engine)
         return StepReport(
             step=report.step,
             loss=report.loss,
@@ -115,7 +117,7 @@ class Trainer:
 
     def gradients(self) -> tuple[float, Tensors]:
         """Mean loss over the whole pass (nats) and its float64 gradient by parameter; no update."""
-        self._engine.parameters_changed()
+        self._send_parameters()
         flat = np.empty(self.model.n_parameters, np.float64)
         loss = self._engine.gradient(flat)
         return loss, named_views(self.model.config, flat)
@@ -152,7 +154,7 @@ class Trainer:
         smaller than the context, which lets them overlap and scores every token once. `by_depth`
         also gives the loss apart for each number of tokens that the predictions saw.
         """
-        self._engine.parameters_changed()
+        self._send_parameters()
         return evaluate_with(
             self._engine,
             self.model,
@@ -172,7 +174,7 @@ class Trainer:
 
     def evaluate_sequences(self, sequences: SequenceTrie) -> float:
         """Mean weighted loss (nats) of a tree of sequences, such as one of held-out ones."""
-        self._engine.parameters_changed()
+        self._send_parameters()
         require_same_vocabulary(
             self.model.vocabulary, sequences.vocabulary, self.model.config.vocab_size
         )
@@ -221,6 +223,14 @@ class Trainer:
         """What computes, for example 'cpu (avx512, float32)'."""
         return str(self._engine.backend_description)
 
+    @property
+    def device_statistics(self) -> DeviceStatistics:
+        """What the backend's device did since the trainer was made; zeros without a device."""
+        counts = self._engine.device_statistics
+        return DeviceStatistics(
+            counts.launches, counts.uploaded_bytes, counts.peak_bytes, self._engine.joined_rows
+        )
+
     def save_checkpoint(self, path: str | os.PathLike[str]) -> None:
         """Writes the model and everything that `resume` needs; the file is replaced in one go."""
         state = TrainingState(
@@ -262,6 +272,13 @@ class Trainer:
         trainer = cls(model, data, state.config, backend)
         trainer._restore(state)
         return trainer
+
+    def _send_parameters(self) -> None:
+        """Before the engine computes: the caller may have written to model.parameters()."""
+        buffer = self.model.parameter_buffer
+        if not buffer.is_newer_at(self._engine):
+            buffer.settle()
+            self._engine.parameters_changed()
 
     def _restore(self, state: TrainingState) -> None:
         if state.total_steps != self.total_steps:

@@ -31,6 +31,9 @@ const agpt::Choices<agpt::ScheduleKind, 3> kSchedules = {"schedule",
                                                          {{{"constant", agpt::ScheduleKind::constant},
                                                            {"cosine", agpt::ScheduleKind::cosine},
                                                            {"linear", agpt::ScheduleKind::linear}}}};
+const agpt::Choices<agpt::Precision, 3> kPrecisions = {
+    "precision",
+    {{{"float32", agpt::Precision::full}, {"tf32", agpt::Precision::tf32}, {"bf16", agpt::Precision::bf16}}}};
 const agpt::Choices<agpt::Normalisation, 2> kNormalisations = {
     "normalise", {{{"step", agpt::Normalisation::step}, {"pass", agpt::Normalisation::pass}}}};
 
@@ -55,6 +58,8 @@ void def_number(Class& cls, const char* name, Get get) {
 void bind_trainer_config(nb::module_& m) {
   nb::class_<TrainerConfig> config(m, "TrainerConfig", "How a trainer makes steps, as the engine reads it.");
   config.def(nb::init<>()).def_rw("threads", &TrainerConfig::n_threads);
+  def_choice(config, "precision", [](TrainerConfig& c) -> auto& { return c.backend.precision; }, kPrecisions);
+  def_number(config, "deterministic", [](TrainerConfig& c) -> auto& { return c.backend.deterministic; });
   def_choice(config, "normalise", [](TrainerConfig& c) -> auto& { return c.normalisation; }, kNormalisations);
   def_choice(config, "optimizer", [](TrainerConfig& c) -> auto& { return c.optimizer.kind; }, kOptimizers);
   def_number(config, "beta1", [](TrainerConfig& c) -> auto& { return c.optimizer.beta1; });
@@ -76,9 +81,10 @@ struct BoundTrainer {
   BoundTrainer(const agpt::ModelConfig& model, const TrainerConfig& config, std::shared_ptr<StepSource> source,
                const Flat<Real>& flat, const std::string& backend)
       : parameters(flat),
-        trainer(model, config, std::move(source),
-                agpt::make_backend<Real>(backend, agpt::model_shape(model, agpt::ParameterTable(model))),
-                std::span<Real>(flat.data(), flat.size())) {}
+        trainer(
+            model, config, std::move(source),
+            agpt::make_backend<Real>(backend, agpt::model_shape(model, agpt::ParameterTable(model)), config.backend),
+            std::span<Real>(flat.data(), flat.size())) {}
 
   template <class Id>
   nb::tuple evaluate(const Ids<Id>& tokens, const Ids<int64_t>& document_starts, Index context, Index stride,
@@ -167,6 +173,20 @@ void bind_trainer_of(nb::module_& m, const char* name) {
       .def_prop_ro(
           "moments", [](nb::handle self) { return array_on(nb::cast<Bound&>(self).trainer.moments(), self); },
           "The optimizer's state (moments * parameters,), writable.")
+      .def_prop_ro(
+          "updates_in_place", [](Bound& self) { return self.trainer.updates_in_place(); },
+          "Whether steps write to the parameters; otherwise they come with fetch_parameters().")
+      .def(
+          "fetch_parameters",
+          [](Bound& self) {
+            nb::gil_scoped_release release;
+            self.trainer.fetch_parameters();
+          },
+          "Writes the parameters of the last step to those that the trainer was made for.")
+      .def_prop_ro("device_statistics", [](Bound& self) { return self.trainer.device_statistics(); })
+      .def_prop_ro(
+          "joined_rows", [](Bound& self) { return self.trainer.joined_rows(); },
+          "Rows up to which a device's batches are joined; 0 where they are not.")
       .def_prop_ro("backend_description", [](Bound& self) { return self.trainer.backend_description(); });
 }
 
@@ -187,6 +207,10 @@ void bind_trainer(nb::module_& m) {
       .def_ro("computing_seconds", &agpt::StepReport::computing_seconds,
               "Time of the passes over them, of all threads together.")
       .def_ro("update_seconds", &agpt::StepReport::update_seconds, "Wall-clock time of the optimizer's update.");
+  nb::class_<agpt::DeviceStatistics>(m, "DeviceStatistics", "Counts of a device's work since its backend was made.")
+      .def_ro("launches", &agpt::DeviceStatistics::launches)
+      .def_ro("uploaded_bytes", &agpt::DeviceStatistics::uploaded_bytes)
+      .def_ro("peak_bytes", &agpt::DeviceStatistics::peak_bytes);
   bind_trainer_of<float>(m, "Trainer32");
   bind_trainer_of<double>(m, "Trainer64");
 }
