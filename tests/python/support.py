@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from agpt import Model
+from agpt import DeviceError, Model, _engine
 from click.testing import Result
 
 ROOT = Path(__file__).parents[2]
@@ -67,3 +67,21 @@ def index_checksum(content: bytes | bytearray) -> int:
     for value in lanes:
         result = mix(result ^ value)
     return result
+
+
+def backends() -> list[str]:
+    """The backends that this build and machine have, by which tests are multiplied.
+
+    Those that AGPT_REQUIRED_BACKENDS names (separated by commas) are among them in any case, so
+    that their absence fails the tests.
+    """
+    required = [name for name in os.environ.get("AGPT_REQUIRED_BACKENDS", "").split(",") if name]
+    return [name for name in _engine.backend_names() if name in required or _is_usable(name)]
+
+
+def _is_usable(backend: str) -> bool:
+    try:
+        _engine.describe_backend(backend)
+    except DeviceError:
+        return False
+    return True
