@@ -36,8 +36,7 @@ class StepReport(NamedTuple):
     """Wall-clock time of the optimizer's update."""
 
 
-@dataclasses.dataclass(frozen=True)
-class DeviceStatistics:
+class DeviceStatistics(NamedTuple):
     """What a device did for a trainer."""
 
     launches: int

@@ -46,10 +46,8 @@ def ten_steps(model: Model, index: TrieIndex, backend: str, **settings: Any) -> 
 def test_ten_steps_of_every_optimizer_are_those_of_the_reference(
     make_model: Callable[..., Model], index: TrieIndex, optimizer: Any, dtype: str, backend: str
 ) -> None:
-    settings = {
-        "optimizer": optimizer, "lr": 1e-3, "weight_decay": None if optimizer == "adam" else 0.1, "clip_norm": 0.5,
-        "positions_per_step": 300, "eps": 1e-4,
-    }  # fmt: skip
+    settings = {"optimizer": optimizer, "lr": 1e-3, "clip_norm": 0.5, "eps": 1e-4}
+    settings |= {"weight_decay": None if optimizer == "adam" else 0.1, "positions_per_step": 300}
     truth = ten_steps(make_model(dtype="float64"), index, "reference", **settings)
     model = make_model(dtype=dtype)
     start = model.flat_parameters.copy()
@@ -132,10 +130,9 @@ def test_evaluation_is_that_of_the_reference_by_depth_and_by_stride(
     model = make_model(seed=3)
     text = text_of_split(index, "val")
     for stride in (1, 4, 6):
-        truth = evaluate(
-            model, text, split="val", stride=stride, by_depth=True, backend="reference"
-        )
-        scratch = evaluate(model, text, split="val", stride=stride, by_depth=True, backend=backend)
+        how: dict[str, Any] = {"split": "val", "stride": stride, "by_depth": True}
+        truth = evaluate(model, text, backend="reference", **how)
+        scratch = evaluate(model, text, backend=backend, **how)
         trainer = Trainer(model, index, TrainConfig(steps=1), backend)
         for got in (scratch, trainer.evaluate(**how)):
             assert got.positions == truth.positions
