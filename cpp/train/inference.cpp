@@ -1,7 +1,9 @@
 #include "cpp/train/inference.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "cpp/base/denormals.h"
@@ -15,6 +17,17 @@ void GenerationConfig::validate() const {
   AGPT_REQUIRE(top_k >= 0, "top_k must be at least 0 (0 is off)");
   AGPT_REQUIRE(top_p > 0 && top_p <= 1, "top_p must be above 0 and at most 1 (1 is off)");
   AGPT_REQUIRE(n_samples >= 1, "the number of samples must be at least 1");
+  AGPT_REQUIRE(repetition_penalty > 0 && std::isfinite(repetition_penalty),
+               "the repetition penalty must be a number above 0 (1 is off)");
+  AGPT_REQUIRE(repetition_window >= 1, "the repetition window must be at least 1 token");
+  AGPT_REQUIRE(reread_tokens >= 0, "the number of tokens that are read again must be at least 0 (0 is half a context)");
+}
+
+void penalise_repetition(std::span<double> logits, std::span<const Token> recent, double penalty) {
+  for (const Token token : recent) {
+    double& logit = logits[token];
+    logit = logit > 0 ? logit / penalty : logit * penalty;
+  }
 }
 
 Token sample_token(std::span<const double> logits, const GenerationConfig& config,
@@ -27,6 +40,7 @@ Token sample_token(std::span<const double> logits, const GenerationConfig& confi
   if (config.top_k > 0) kept = std::min(kept, static_cast<size_t>(config.top_k));
   if (kept < order.size() || config.top_p < 1)
     std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return logits[a] > logits[b]; });
+  while (kept < order.size() && logits[order[kept]] == logits[order[kept - 1]]) ++kept;
   std::vector<double> share(kept);
   double sum = 0;
   for (size_t i = 0; i < kept; ++i) sum += share[i] = std::exp((logits[order[i]] - logits[best]) / config.temperature);
@@ -120,23 +134,57 @@ std::vector<StageValues<Real>> Inference<Real>::stages(std::span<const Token> to
 }
 
 template <class Real>
-std::vector<std::vector<Token>> Inference<Real>::generate(std::span<const Token> prompt, const GenerationConfig& config,
-                                                          const std::function<void(Index)>& progress) {
+std::vector<Token> Inference<Real>::reread_of(std::span<const Token> text, const GenerationConfig& config) const {
+  const auto context = static_cast<size_t>(model_.context);
+  const size_t n =
+      config.reread_tokens > 0 ? static_cast<size_t>(config.reread_tokens) : std::max<size_t>(1, context / 2);
+  const bool has_restart = config.restart_token >= 0;
+  const std::span<const Token> end = text.last(std::min({text.size(), n, context - (has_restart ? 1 : 0)}));
+  std::vector<Token> read(end.begin(), end.end());
+  if (has_restart) read.insert(read.begin(), static_cast<Token>(config.restart_token));
+  return read;
+}
+
+template <class Real>
+std::vector<Token> Inference<Real>::read_of_prompt(std::span<const Token> prompt,
+                                                   const GenerationConfig& config) const {
+  // A context of one token reads just the last token; otherwise one place is left for the first new token.
+  const size_t most = std::max<size_t>(1, static_cast<size_t>(model_.context) - 1);
+  if (config.restart_token >= 0 && prompt.size() > most) return reread_of(prompt, config);
+  const std::span<const Token> read = prompt.last(std::min(prompt.size(), most));
+  return {read.begin(), read.end()};
+}
+
+template <class Real>
+void Inference<Real>::require_fitting(std::span<const Token> prompt, const GenerationConfig& config) const {
   config.validate();
   require_known(prompt);
   AGPT_REQUIRE(!prompt.empty(), "generation needs a prompt of at least one token");
+  const bool has_restart = config.restart_token >= 0;
+  for (const int64_t token : {config.restart_token, config.excluded_token})
+    if (token >= 0) require_known(std::array{static_cast<Token>(token)});
+  AGPT_REQUIRE(config.excluded_token < 0 || model_.vocab_size > 1, "the only token of the vocabulary is excluded");
+  const Index room = model_.context - (has_restart ? 1 : 0);
+  AGPT_REQUIRE(config.reread_tokens <= room,
+               "the last " + std::to_string(config.reread_tokens) + " tokens cannot be read again: choose at most " +
+                   std::to_string(room) + ", the model's context of " + std::to_string(model_.context) +
+                   (has_restart ? " less the token before them" : ""));
+}
+
+template <class Real>
+std::vector<std::vector<Token>> Inference<Real>::generate(std::span<const Token> prompt, const GenerationConfig& config,
+                                                          const std::function<void(Index)>& progress) {
+  require_fitting(prompt, config);
   const auto context = static_cast<size_t>(model_.context), n_samples = static_cast<size_t>(config.n_samples);
-  // A context of one token reads just the last token; otherwise one place is left for the first new token.
-  const std::span<const Token> read = prompt.last(std::min(prompt.size(), std::max<size_t>(1, context - 1)));
   const Index capacity = static_cast<Index>(context * n_samples);
 
-  std::vector<std::vector<Token>> samples(n_samples);
+  std::vector<std::vector<Token>> texts(n_samples, {prompt.begin(), prompt.end()});
   std::vector<std::function<double()>> uniforms(n_samples, config.uniform);
   if (!config.uniform)
     for (size_t s = 0; s < n_samples; ++s)
       uniforms[s] = [random = Random(mix_bits(config.seed) + s)]() mutable { return random.uniform(); };
   batch_.clear();
-  std::vector<int32_t> last(n_samples, append_chain(read, -1));
+  std::vector<int32_t> last(n_samples, append_chain(read_of_prompt(prompt, config), -1));
   std::vector<bool> ended(n_samples, false);
   const Index columns = model_.vocab_size;
   Index first_read = last[0];
@@ -144,43 +192,37 @@ std::vector<std::vector<Token>> Inference<Real>::generate(std::span<const Token>
   std::vector<double> logits(static_cast<size_t>(columns));
 
   for (Index n = 0; n < config.max_tokens; ++n) {
-    std::vector<Token> next(n_samples);
     for (size_t s = 0; s < n_samples; ++s) {
       if (ended[s]) continue;
       const Real* row = rows.data() + (last[s] - first_read) * columns;
       logits.assign(row, row + columns);
-      next[s] = sample_token(logits, config, uniforms[s]);
-      ended[s] = static_cast<int64_t>(next[s]) == config.stop_token;
-      if (!ended[s]) samples[s].push_back(next[s]);
+      const std::span<const Token> text = texts[s];
+      penalise_repetition(logits, text.last(std::min(text.size(), static_cast<size_t>(config.repetition_window))),
+                          config.repetition_penalty);
+      if (config.excluded_token >= 0)
+        logits[static_cast<size_t>(config.excluded_token)] = -std::numeric_limits<double>::infinity();
+      const Token next = sample_token(logits, config, uniforms[s]);
+      ended[s] = static_cast<int64_t>(next) == config.stop_token;
+      if (!ended[s]) texts[s].push_back(next);
     }
     if (progress) progress(n + 1);
-    if (n + 1 == config.max_tokens || std::all_of(ended.begin(), ended.end(), [](bool done) { return done; })) break;
+    const auto running = std::find(ended.begin(), ended.end(), false) - ended.begin();
+    if (n + 1 == config.max_tokens || running == config.n_samples) break;
 
-    Index begin = batch_.n_rows();
-    const size_t length =
-        static_cast<size_t>(
-            batch_.position[static_cast<size_t>(last[std::find(ended.begin(), ended.end(), false) - ended.begin()])]) +
-        1;
-    const bool full = length == context;
-    if (full) {
-      batch_.clear();
-      begin = 0;
-    }
+    // All samples that have not ended are equally long.
+    const bool full = batch_.position[static_cast<size_t>(last[static_cast<size_t>(running)])] + 1 == model_.context;
+    if (full) batch_.clear();
+    const Index begin = batch_.n_rows();
     for (size_t s = 0; s < n_samples; ++s) {
       if (ended[s]) continue;
-      if (!full) {
-        last[s] = append_chain(std::span(&next[s], 1), last[s]);
-        continue;
-      }
-      std::vector<Token> text(prompt.begin(), prompt.end());
-      text.insert(text.end(), samples[s].begin(), samples[s].end());
       last[s] =
-          append_chain(std::span<const Token>(text).last(std::min(text.size(), std::max<size_t>(1, context / 2))), -1);
+          full ? append_chain(reread_of(texts[s], config), -1) : append_chain(std::span(texts[s]).last(1), last[s]);
     }
     first_read = begin;
     rows = rows_from(compute(begin, 1, capacity), columns, first_read);
   }
-  return samples;
+  for (std::vector<Token>& text : texts) text.erase(text.begin(), text.begin() + static_cast<Index>(prompt.size()));
+  return texts;
 }
 
 template class Inference<float>;

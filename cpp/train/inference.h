@@ -13,21 +13,29 @@
 namespace agpt {
 
 struct GenerationConfig {
-  Index max_tokens = 200;   ///< New tokens of each sample.
-  double temperature = 1;   ///< Logits are divided by it; 0 takes the most probable token.
-  Index top_k = 0;          ///< Only the k most probable tokens; 0 is off.
-  double top_p = 1;         ///< Only the fewest most probable tokens that have this share together; 1 is off.
-  int64_t stop_token = -1;  ///< A sample ends before this token; -1 is none.
+  Index max_tokens = 200;       ///< New tokens of each sample.
+  double temperature = 1;       ///< Logits are divided by it; 0 takes the most probable token.
+  Index top_k = 0;              ///< Only the k most probable tokens; 0 is off.
+  double top_p = 1;             ///< Only the fewest most probable tokens that have this share together; 1 is off.
+  int64_t stop_token = -1;      ///< A sample ends before this token; -1 is none.
+  int64_t excluded_token = -1;  ///< Is never drawn; -1 is none.
   Index n_samples = 1;
   uint64_t seed = 0;
+  double repetition_penalty = 1;  ///< Logits of recent tokens are divided by it, negative ones multiplied; 1 is off.
+  Index repetition_window = 32;   ///< How many tokens are recent, those of the prompt included.
+  Index reread_tokens = 0;        ///< How many tokens are read again when the context is full; 0 is half of it.
+  int64_t restart_token = -1;     ///< What stands before those, at position 0; -1 is nothing.
   /// Draws in [0, 1) in place of those of the seed: one a token, in the order in which tokens are made.
   std::function<double()> uniform = nullptr;
 
   void validate() const;
 };
 
+/// l / penalty for positive logits l and l * penalty for others, once for every time that a token occurs in `recent`.
+void penalise_repetition(std::span<double> logits, std::span<const Token> recent, double penalty);
+
 /// Draws a token from logits (vocabulary) as `config` says, by inverting the cumulative distribution in the order of
-/// the tokens (with top_k or top_p: of falling probability); calls uniform, for a number in [0, 1), at most once.
+/// the tokens (with top_k, which keeps ties, or top_p: of falling probability); calls uniform, for a number in [0, 1), at most once.
 Token sample_token(std::span<const double> logits, const GenerationConfig& config,
                    const std::function<double()>& uniform);
 
@@ -51,15 +59,21 @@ class Inference {
   /// Every stage of the forward pass of the tokens, in order: see Transformer::stages().
   std::vector<StageValues<Real>> stages(std::span<const Token> tokens);
 
-  /// New tokens of each sample, the prompt excluded. The prompt has at least one token; only its last context - 1
-  /// tokens are read. Samples share the rows of the prompt. When the context is full, the last half of it is encoded
-  /// anew, so a text can be longer than the context. `progress` is called after each token with the number of tokens so
+  /// New tokens of each sample, the prompt excluded. The prompt has at least one token. Samples share the rows of the
+  /// prompt. When the context is full, the end of the text is encoded anew (reread_tokens behind restart_token), so a
+  /// text can be longer than the context; of a prompt that fills the context its last context - 1 tokens are read, or
+  /// with a restart token what would be read anew. `progress` is called after each token with the number of tokens so
   /// far.
   std::vector<std::vector<Token>> generate(std::span<const Token> prompt, const GenerationConfig& config,
                                            const std::function<void(Index)>& progress);
 
  private:
   void require_known(std::span<const Token> tokens) const;
+  /// Refuses what the model cannot generate from, or as.
+  void require_fitting(std::span<const Token> prompt, const GenerationConfig& config) const;
+  /// What is read of a prompt, and of a text that has filled the context.
+  std::vector<Token> read_of_prompt(std::span<const Token> prompt, const GenerationConfig& config) const;
+  std::vector<Token> reread_of(std::span<const Token> text, const GenerationConfig& config) const;
   /// Appends the tokens as a chain below `parent` and returns the last row.
   int32_t append_chain(std::span<const Token> tokens, int32_t parent);
   /// Computes the logits of the tokens as the one chain of the batch.

@@ -116,6 +116,9 @@ class Model:
         temperature: float = 1.0,
         top_k: int = 0,
         top_p: float = 1.0,
+        repetition_penalty: float = 1.0,
+        repetition_window: int = 32,
+        chain_context: int | None = None,
         seed: int = 0,
         n_samples: int = 1,
         stop_at_end: bool = True,
@@ -126,8 +129,11 @@ class Model:
         """New text of each sample, without the prompt.
 
         Where the model knows documents, the prompt is the beginning of one, behind a boundary.
-        Otherwise an empty prompt starts a line.
-        `temperature` 0 always takes the most probable token; `top_k` 0 and `top_p` 1 are off.
+        Otherwise an empty prompt starts a line. The settings of the drawing are those of
+        `generate_tokens`. With `chain_context` a text is a chain of contexts: each begins as
+        a document does, with the last so many tokens (at least 1) of the one before; 0 is half a
+        context; and no document ends. Otherwise ends of documents in a sample that does not stop
+        there are new lines.
         """
         vocabulary = self._text_vocabulary("to generate text")
         prompt_tokens = self._prompt_tokens(prompt)
@@ -137,9 +143,14 @@ class Model:
             temperature=temperature,
             top_k=top_k,
             top_p=top_p,
+            repetition_penalty=repetition_penalty,
+            repetition_window=repetition_window,
+            reread_tokens=chain_context or 0,
+            restart_token=None if chain_context is None else vocabulary.boundary,
+            excluded_token=None if chain_context is None else vocabulary.boundary,
             seed=seed,
             n_samples=n_samples,
-            stop_token=self._stop_token(stop_at_end),
+            stop_token=vocabulary.boundary if stop_at_end else None,
             backend=backend,
             progress=progress,
             generator=generator,
@@ -154,6 +165,11 @@ class Model:
         temperature: float = 1.0,
         top_k: int = 0,
         top_p: float = 1.0,
+        repetition_penalty: float = 1.0,
+        repetition_window: int = 32,
+        reread_tokens: int = 0,
+        restart_token: int | None = None,
+        excluded_token: int | None = None,
         seed: int = 0,
         n_samples: int = 1,
         stop_token: int | None = None,
@@ -162,6 +178,17 @@ class Model:
         generator: random.Random | None = None,
     ) -> list[TokenArray]:
         """New tokens of each sample, without the prompt; a sample ends before `stop_token`.
+
+        Of the logits `l`, first those of the last `repetition_window` tokens (the prompt's
+        included) become `l / repetition_penalty` where positive and `l * repetition_penalty`
+        elsewhere, once for each time that the token is there. Then the token is drawn from
+        `softmax(l / temperature)`, or is the most probable one for temperature 0. `top_k` keeps the
+        k most probable tokens and those as probable as the last of them, `top_p` of what is left
+        the fewest most probable ones that together have this share; what remains is normalised.
+        The defaults leave the softmax as it is. `excluded_token` is never drawn.
+
+        When the context is full, it begins anew with the last `reread_tokens` of the text (0:
+        half a context) behind `restart_token`. The same seed gives the same tokens.
 
         With `generator` the samples are made one after the other, each token from its next
         random(): the tokens that random.choices gives. Otherwise they are made side by side.
@@ -173,6 +200,11 @@ class Model:
             "temperature": temperature,
             "top_k": top_k,
             "top_p": top_p,
+            "repetition_penalty": repetition_penalty,
+            "repetition_window": repetition_window,
+            "reread_tokens": reread_tokens,
+            "restart_token": -1 if restart_token is None else restart_token,
+            "excluded_token": -1 if excluded_token is None else excluded_token,
             "stop_token": -1 if stop_token is None else stop_token,
             "seed": seed,
             "progress": progress,
@@ -247,10 +279,6 @@ class Model:
             return np.zeros(1, np.uint32)
         new_line = self.encode("\n")  # of which a tokenizer may make nothing
         return new_line if new_line.size > 0 else np.zeros(1, np.uint32)
-
-    def _stop_token(self, stop_at_end: bool) -> int | None:
-        vocabulary = self._text_vocabulary("to generate text")
-        return vocabulary.boundary if stop_at_end else None
 
     def _inference(self, backend: str) -> Any:
         """The engine at work on a copy of the parameters as they are now."""

@@ -69,9 +69,13 @@ void bind_inference_of(nb::module_& m, const char* name) {
       .def(
           "generate",
           [](Inference& self, const Tokens& prompt, Index max_tokens, double temperature, Index top_k, double top_p,
-             int64_t stop_token, Index n_samples, uint64_t seed, const nb::object& uniform,
+             int64_t stop_token, Index n_samples, uint64_t seed, double repetition_penalty, Index repetition_window,
+             Index reread_tokens, int64_t restart_token, int64_t excluded_token, const nb::object& uniform,
              const nb::object& progress) {
-            agpt::GenerationConfig config{max_tokens, temperature, top_k, top_p, stop_token, n_samples, seed};
+            agpt::GenerationConfig config{max_tokens, temperature,    top_k,     top_p,
+                                          stop_token, excluded_token, n_samples, seed};
+            config.repetition_penalty = repetition_penalty, config.repetition_window = repetition_window;
+            config.reread_tokens = reread_tokens, config.restart_token = restart_token;
             if (!uniform.is_none())
               config.uniform = [&uniform] {
                 const nb::gil_scoped_acquire acquire;
@@ -95,8 +99,9 @@ void bind_inference_of(nb::module_& m, const char* name) {
             return arrays;
           },
           "prompt"_a.noconvert(), nb::kw_only(), "max_tokens"_a = 200, "temperature"_a = 1.0, "top_k"_a = 0,
-          "top_p"_a = 1.0, "stop_token"_a = -1, "n_samples"_a = 1, "seed"_a = 0, "uniform"_a = nb::none(),
-          "progress"_a = nb::none(), "New tokens of each sample, the prompt excluded.");
+          "top_p"_a = 1.0, "stop_token"_a = -1, "n_samples"_a = 1, "seed"_a = 0, "repetition_penalty"_a = 1.0,
+          "repetition_window"_a = 32, "reread_tokens"_a = 0, "restart_token"_a = -1, "excluded_token"_a = -1,
+          "uniform"_a = nb::none(), "progress"_a = nb::none(), "New tokens of each sample, the prompt excluded.");
 }
 
 }  // namespace

@@ -20,17 +20,31 @@ Inference<Real> make_inference(const ModelConfig& config, const std::string& bac
 }
 
 /// Greedy generation without a cache: the whole context anew for every token, slid as the engine documents.
-std::vector<Token> greedy(Inference<double>& model, const ModelConfig& config, std::vector<Token> text, Index n) {
-  const size_t prompt = text.size();
-  const auto context = static_cast<size_t>(config.context);
-  size_t begin = prompt - std::min(prompt, std::max<size_t>(1, context - 1));
-  while (static_cast<Index>(text.size() - prompt) < n) {
-    if (text.size() - begin > context) begin = text.size() - std::max<size_t>(1, context / 2);
-    const std::vector<double> logits = model.logits(std::span<const Token>(text).subspan(begin));
-    const auto last = logits.end() - config.vocab_size;
-    text.push_back(static_cast<Token>(std::max_element(last, logits.end()) - last));
+std::vector<Token> greedy(Inference<double>& model, const ModelConfig& model_config, const GenerationConfig& config,
+                          const std::vector<Token>& prompt) {
+  const auto context = static_cast<size_t>(model_config.context);
+  std::vector<Token> text = prompt;
+  const auto end_of_text = [&](size_t n, bool restart) {
+    std::vector<Token> read(text.end() - static_cast<Index>(std::min(n, text.size())), text.end());
+    if (restart) read.insert(read.begin(), static_cast<Token>(config.restart_token));
+    return read;
+  };
+  const bool restart = config.restart_token >= 0;
+  const size_t half = std::max<size_t>(1, context / 2);
+  const size_t again = config.reread_tokens > 0 ? static_cast<size_t>(config.reread_tokens) : half;
+  const size_t most = std::max<size_t>(1, context - 1);
+  std::vector<Token> read = prompt.size() > most && restart ? end_of_text(again, true) : end_of_text(most, false);
+  while (static_cast<Index>(text.size() - prompt.size()) < config.max_tokens) {
+    const std::vector<double> all = model.logits(read);
+    std::vector<double> logits(all.end() - model_config.vocab_size, all.end());
+    const size_t n_recent = std::min(text.size(), static_cast<size_t>(config.repetition_window));
+    penalise_repetition(logits, std::span<const Token>(text).last(n_recent), config.repetition_penalty);
+    if (config.excluded_token >= 0) logits[static_cast<size_t>(config.excluded_token)] = -1e9;
+    text.push_back(static_cast<Token>(std::max_element(logits.begin(), logits.end()) - logits.begin()));
+    read.push_back(text.back());
+    if (read.size() > context) read = end_of_text(again, restart);
   }
-  return {text.begin() + static_cast<Index>(prompt), text.end()};
+  return {text.begin() + static_cast<Index>(prompt.size()), text.end()};
 }
 
 TEST_CASE("generation with the cache equals generation without it, also beyond the context") {
@@ -47,11 +61,27 @@ TEST_CASE("generation with the cache equals generation without it, also beyond t
         config.temperature = 0;
         config.max_tokens = 30;
         config.n_samples = 2;
-        const auto samples = inference.generate(prompt, config, {});
-        CHECK(samples[0] == greedy(inference, model.config, prompt, 30));
-        CHECK(samples[1] == samples[0]);
+        for (const auto& [again, restart] : {std::pair{0, -1}, {context, -1}, {(context + 2) / 4, 3}}) {
+          if (context == 1 && restart >= 0) continue;  // there is no room behind the token
+          config.reread_tokens = again;
+          config.restart_token = restart;
+          config.repetition_penalty = restart >= 0 ? 1.5 : 1;
+          config.excluded_token = restart >= 0 ? 4 : -1;
+          config.repetition_window = 5;
+          const auto samples = inference.generate(prompt, config, {});
+          CHECK(samples[0] == greedy(inference, model.config, config, prompt));
+          CHECK(samples[1] == samples[0]);
+        }
       }
     }
+}
+
+TEST_CASE("a penalty divides positive logits and multiplies others, once for every time that a token occurred") {
+  std::vector<double> logits = {1, -1, 0, 4};
+  penalise_repetition(logits, std::vector<Token>{0, 1, 2, 1}, 2);
+  CHECK(logits == std::vector<double>{0.5, -4, 0, 4});
+  penalise_repetition(logits, std::vector<Token>{0, 3}, 1);
+  CHECK(logits == std::vector<double>{0.5, -4, 0, 4});
 }
 
 TEST_CASE("stages are in order, cover every layer, agree between backends and end in the logits") {
@@ -101,6 +131,8 @@ TEST_CASE("sampling follows the softmax, and top-k and top-p cut its tail") {
   config.temperature = 1;
   config.top_k = 2;
   CHECK(near(shares(config), {0, 1 / 3.0, 2 / 3.0, 0}));
+  config.top_k = 3;  // the tokens 0 and 3 are as probable
+  CHECK(near(shares(config), {0.125, 0.25, 0.5, 0.125}));
   config.top_k = 0;
   config.top_p = 0.8;
   CHECK(near(shares(config), {1 / 7.0, 2 / 7.0, 4 / 7.0, 0}));
@@ -135,6 +167,19 @@ TEST_CASE("unknown tokens, empty prompts and texts beyond the context are refuse
   CHECK_THROWS_AS(inference.logits(unknown), ArgumentError);
   CHECK_THROWS_AS(inference.logits(longer), ArgumentError);
   CHECK_THROWS_AS(inference.generate(none, {}, {}), ArgumentError);
+  const std::vector<Token> prompt = {1};
+  const auto refused = [&](auto change) {
+    GenerationConfig config;
+    change(config);
+    CHECK_THROWS_AS(inference.generate(prompt, config, {}), ArgumentError);
+  };
+  refused([](GenerationConfig& config) { config.repetition_penalty = 0; });
+  refused([](GenerationConfig& config) { config.repetition_window = 0; });
+  refused([](GenerationConfig& config) { config.reread_tokens = -1; });
+  refused([&](GenerationConfig& config) { config.reread_tokens = model.context + 1; });
+  refused([](GenerationConfig& config) { config.restart_token = 7; });
+  refused([](GenerationConfig& config) { config.excluded_token = 7; });
+  refused([&](GenerationConfig& config) { config.reread_tokens = model.context, config.restart_token = 0; });
 }
 
 }  // namespace
