@@ -33,6 +33,14 @@ class TokenText:
         boundaries = np.flatnonzero(tokens == boundary).astype(np.int64)
         return cls(tokens, np.ascontiguousarray(boundaries[::2]))
 
+    def without_ends(self) -> "TokenText":
+        """A copy of which each document has no boundary at its end, so that none is predicted."""
+        if self.document_starts.size == 0:
+            return self
+        ends = np.append(self.document_starts[1:], self.tokens.size) - 1
+        n_before = np.arange(self.document_starts.size)  # ends that are gone before each document
+        return TokenText(np.delete(self.tokens, ends), self.document_starts - n_before)
+
     def part(self, begin: int | None, end: int | None) -> "TokenText":
         """The tokens [begin, end), or the whole documents that begin there.
 

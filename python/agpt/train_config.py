@@ -124,6 +124,9 @@ class TrainConfig:
     window_order: WindowOrder = setting(
         "random", "Windows drawn at random, or each window of a pass once."
     )
+    document_ends: bool = setting(
+        True, "Learn where documents end; without, mode window predicts no end."
+    )
     optimizer: Optimizer = setting("adamw", "Update rule.")
     lr: float = setting(3e-3, "Learning rate, which the schedule scales.")
     lr_reference_steps: float | None = setting(
@@ -210,6 +213,11 @@ class TrainConfig:
             raise ArgumentError(
                 f"blend is {self.blend}, but windows have the one target of the text: "
                 "choose window_targets trie"
+            )
+        if not self.document_ends and (self.mode != "window" or self.window_targets == "trie"):
+            raise ArgumentError(
+                "document_ends is off, but only windows with the targets of the text can leave "
+                "the ends of documents out: choose mode window with window_targets text"
             )
         if self.unit_lr != "none" and (self.mode != "trie" or self.unit not in UNITS_WITH_RATES):
             raise ArgumentError(

@@ -8,6 +8,7 @@ import click
 
 from agpt import Corpus, TrieIndex
 from agpt.cli.progress import FractionProgress
+from agpt.data.chunks import Chunks
 from agpt.data.decompression import STANDARD_INPUT
 from agpt.data.reading import read_corpus
 from agpt.data.texts import DEFAULT_TEXT_FIELD, stem_of
@@ -21,6 +22,8 @@ INDEX_OPTIONS = (
     "tokenizer",
     "text_field",
     "starts",
+    "chunk_size",
+    "chunk_overlap",
     "val_fraction",
     "prune_min_mass",
     "prune_min_depth",
@@ -76,6 +79,19 @@ def index_options(function: Function) -> Function:
                 help="Where paths begin. every: at each token; stride=K: at every K-th; "
                 "max=N[+OFFSET]: at N tokens, evenly spread, moved on by OFFSET; documents: at "
                 "each document, which is a line of a text or an object of a .jsonl file.",
+            ),
+            click.option(
+                "--chunk-size",
+                type=click.IntRange(min=1),
+                show_default="off",
+                help="Documents are pieces of so many characters of the running text, with white "
+                "space collapsed; for --starts documents.",
+            ),
+            click.option(
+                "--chunk-overlap",
+                type=click.IntRange(min=0),
+                show_default="half of the chunk size",
+                help="Characters that neighbouring chunks share.",
             ),
             click.option(
                 "--val-fraction",
@@ -162,12 +178,34 @@ def require_readable(paths: Sequence[Path]) -> None:
 
 
 def read_texts(
-    paths: Sequence[Path], tokenizer: str | TextTokenizer, *, documents: bool, text_field: str
+    paths: Sequence[Path],
+    tokenizer: str | TextTokenizer,
+    *,
+    documents: bool,
+    text_field: str,
+    chunks: Chunks | None = None,
 ) -> Corpus:
     """Reads texts with a progress bar; a missing file is an OSError that names it."""
     require_readable(paths)
     with FractionProgress("reading") as progress:
-        return read_corpus(paths, tokenizer, documents, text_field, progress.update)
+        return read_corpus(paths, tokenizer, documents, text_field, progress.update, chunks)
+
+
+def _read_for_index(
+    paths: Sequence[Path],
+    tokenizer: str,
+    starts: str,
+    text_field: str,
+    chunk_size: int | None,
+    chunk_overlap: int | None,
+) -> Corpus:
+    documents = starts == "documents"
+    if chunk_size is None and chunk_overlap is not None:
+        raise click.UsageError("--chunk-overlap needs --chunk-size")
+    if chunk_size is not None and not documents:
+        raise click.UsageError("--chunk-size makes documents: add --starts documents")
+    chunks = None if chunk_size is None else Chunks(chunk_size, chunk_overlap)
+    return read_texts(paths, tokenizer, documents=documents, text_field=text_field, chunks=chunks)
 
 
 def build_index(
@@ -177,11 +215,13 @@ def build_index(
     tokenizer: str,
     starts: str,
     text_field: str,
+    chunk_size: int | None = None,
+    chunk_overlap: int | None = None,
     threads: int = 0,
     **options: Any,
 ) -> TrieIndex:
     """Builds the index of texts in memory, with a progress bar."""
-    corpus = read_texts(paths, tokenizer, documents=starts == "documents", text_field=text_field)
+    corpus = _read_for_index(paths, tokenizer, starts, text_field, chunk_size, chunk_overlap)
     with FractionProgress("indexing") as progress:
         return TrieIndex.build(
             corpus,
@@ -200,10 +240,12 @@ def build_index_file(
     tokenizer: str,
     starts: str,
     text_field: str,
+    chunk_size: int | None,
+    chunk_overlap: int | None,
     **options: Any,
 ) -> TrieIndex:
     """Builds the index of texts straight into a file, with a progress bar, and opens it."""
-    corpus = read_texts(paths, tokenizer, documents=starts == "documents", text_field=text_field)
+    corpus = _read_for_index(paths, tokenizer, starts, text_field, chunk_size, chunk_overlap)
     with FractionProgress("indexing") as progress:
         return TrieIndex.build_to(
             out, corpus, starts=starts, progress=progress.update, remark=progress.say, **options
@@ -211,8 +253,15 @@ def build_index_file(
 
 
 def plan_index(
-    paths: Sequence[Path], *, tokenizer: str, starts: str, text_field: str, **options: Any
+    paths: Sequence[Path],
+    *,
+    tokenizer: str,
+    starts: str,
+    text_field: str,
+    chunk_size: int | None,
+    chunk_overlap: int | None,
+    **options: Any,
 ) -> dict[str, Any]:
     """What the build of the index of texts would cost."""
-    corpus = read_texts(paths, tokenizer, documents=starts == "documents", text_field=text_field)
+    corpus = _read_for_index(paths, tokenizer, starts, text_field, chunk_size, chunk_overlap)
     return TrieIndex.plan(corpus, starts=starts, **options)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from agpt._engine import ArgumentError, Corpus, FormatError
+from agpt.data.chunks import Chunks
 from agpt.data.decompression import STANDARD_INPUT, display_name
 from agpt.data.texts import DEFAULT_TEXT_FIELD, TextFiles, is_plain
 from agpt.data.tokenizer import TOKENIZER_SUFFIX, TextTokenizer
@@ -22,13 +23,14 @@ def read_corpus(
     documents: bool = False,
     text_field: str = DEFAULT_TEXT_FIELD,
     progress: Callable[[float], None] | None = None,
+    chunks: Chunks | None = None,
 ) -> Corpus:
     """The corpus of files, which are read in the order given; "-" is standard input.
 
     The ending of a name says what is in a file: `.jsonl` one JSON object a line, whose text is in
     `text_field`; `.gz` and `.zst` anything compressed; everything else is text. Documents are
-    the lines of a text, or the texts of JSON lines; empty ones are left out. `progress` is told
-    which share of the bytes was read.
+    the lines of a text, or the texts of JSON lines; empty ones are left out. With `chunks` they
+    are pieces of the running text instead. `progress` is told which share of the bytes was read.
 
     `tokenizer` is "char", "byte", the path of a tokenizer's JSON, or that tokenizer itself.
     """
@@ -40,11 +42,13 @@ def read_corpus(
         if tokenizer.endswith(TOKENIZER_SUFFIX):
             tokenizer = TextTokenizer.from_file(tokenizer)
     count = None if progress is None else ByteCounter(names, progress).add
-    files = TextFiles(names, text_field, any_bytes=tokenizer == BYTES, count=count)
+    documents = documents or chunks is not None
+    files = TextFiles(names, text_field, tokenizer == BYTES, count, chunks)
     if isinstance(tokenizer, TextTokenizer):
         encode = tokenizer.documents_corpus if documents else tokenizer.running_corpus
         return encode(_texts(files, documents))
-    if len(names) == 1 and is_plain(names[0]) and not Path(names[0]).is_fifo():
+    is_one = len(names) == 1 and is_plain(names[0]) and not Path(names[0]).is_fifo()
+    if is_one and chunks is None:
         return Corpus.from_plain_file(names[0], tokenizer, documents)
     return _corpus_of_bytes(files, tokenizer, documents)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from agpt._engine import FormatError
+from agpt.data.chunks import Chunks
 from agpt.data.decompression import (
     COMPRESSED_SUFFIXES,
     STANDARD_INPUT,
@@ -28,13 +29,14 @@ class TextFiles:
 
     With `any_bytes` bytes that are not UTF-8 become the lone surrogates of "surrogateescape",
     and nothing is dropped; otherwise they are errors, and a byte order mark at the beginning of a
-    file is dropped.
+    file is dropped. With `chunks` documents are pieces of the running text of all files.
     """
 
     paths: tuple[str, ...]
     text_field: str = DEFAULT_TEXT_FIELD
     any_bytes: bool = False
     count: CountBytes | None = None
+    chunks: Chunks | None = None
 
     @property
     def errors(self) -> str:
@@ -61,6 +63,9 @@ class TextFiles:
 
         Empty ones are left out; the end of a line, "\\n" or "\\r\\n", is no part of it.
         """
+        if self.chunks is not None:
+            yield from self.chunks.of(self.running_text())
+            return
         for path in self.paths:
             if _is_json_lines(path):
                 yield from filter(None, self._fields(path))
