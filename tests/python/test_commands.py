@@ -120,7 +120,6 @@ def test_the_text_output_of_the_commands_names_everything(
         ["--unit", "bigram", "--normalise", "pass"],
         ["--unit", "pass", "--optimizer", "sgd", "--schedule", "linear"],
         ["--preset", "nanogpt", "--dtype", "float64"],
-        ["--preset", "karpathy-a", "--context", "6"],
         ["--heads", "10,6", "--norm", "rmsnorm", "--no-norm-bias", "--position", "learned"],
     ],
 )

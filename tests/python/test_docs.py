@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 from agpt.cli.build import command as build
+from agpt.cli.download import command as download
+from agpt.cli.generate import command as generate
 from agpt.cli.perplexity import command as perplexity
 from agpt.cli.train import command as train
 from click import Command
@@ -43,6 +45,10 @@ def test_the_table_for_the_reference_names_options_that_exist() -> None:
         ("training.md", "agpt-train", train),
         ("training.md", "agpt-build", build),
         ("evaluation.md", "agpt-perplexity", perplexity),
+        ("scenarios.md", "agpt-train", train),
+        ("scenarios.md", "agpt-generate", generate),
+        ("scenarios.md", "agpt-download", download),
+        ("generation.md", "agpt-generate", generate),
     ],
 )
 def test_commands_on_the_pages_use_options_that_exist(

@@ -28,6 +28,7 @@ VERBS = (
     "trace",
     "report",
     "bench",
+    "download",
     "info",
 )
 

@@ -55,12 +55,13 @@ class Command(ConventionalMain, click.Command):
         except (ArgumentError, Error, OSError, MemoryError, KeyboardInterrupt) as error:
             if ctx.meta.get(DEBUG_KEY):
                 traceback.print_exc()
-            raise _failure_of(ctx, error) from error
+            raise failure_of(ctx, error) from error
         finally:
             _engine.set_memory_cap(cap_before)
 
 
-def _failure_of(context: click.Context, error: BaseException) -> Exception:
+def failure_of(context: click.Context, error: BaseException) -> Exception:
+    """The failure of a command by an error of the library, of files or of the user."""
     if isinstance(error, KeyboardInterrupt):
         return CommandFailure(context, "interrupted", EXIT_INTERRUPTED)
     if isinstance(error, BrokenPipeError):  # the reader of our output has enough

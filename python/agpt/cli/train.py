@@ -13,21 +13,31 @@ from agpt.cli.preset_options import MODEL_PREFIX, apply_preset
 from agpt.cli.progress import StepProgress
 from agpt.cli.run_options import PREFIX as RUN_PREFIX
 from agpt.cli.run_options import run_options, run_options_of
+from agpt.cli.scenario_options import (
+    data_folder_option,
+    data_of_scenario,
+    scenario_option,
+    training_defaults,
+)
 from agpt.cli.train_inputs import check_input_options, read_input
 from agpt.cli.train_report import first_line, result_text, result_values, stop_message
 from agpt.cli.training_options import TRAIN_PREFIX, fresh_trainer, training_options
 from agpt.files import require_writable
 from agpt.plots import require_plotting
 from agpt.run_files import last_path_of, log_path_of, resumable_checkpoint
+from agpt.scenarios import Scenario
 from agpt.training_curves import plot_training
 from agpt.training_run import RunOptions, RunResult, TrainingRun
 
 MODEL_SUFFIX = ".safetensors"
 EXIT_BY_SIGNAL = 128
+COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
 
 
 @click.command("agpt-train", cls=Command)
-@click.argument("data", type=INPUT_FILE, nargs=-1, required=True, metavar="INDEX|CORPUS...")
+@click.argument("data", type=INPUT_FILE, nargs=-1, metavar="INDEX|CORPUS...")
+@scenario_option(training_defaults)
+@data_folder_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -48,6 +58,8 @@ def command(
     context: click.Context,
     /,
     data: tuple[Path, ...],
+    scenario: Scenario | None,
+    data_folder: Path,
     out: Path | None,
     resume: Path | None,
     backend: str,
@@ -56,12 +68,17 @@ def command(
 ) -> None:
     """Train a model on INDEX (of agpt-build) or on the texts CORPUS... that it would read.
 
-    With --sequences DATA are JSON lines instead: prompts with completions, texts, tokens.
+    With --sequences DATA are JSON lines instead: prompts with completions, texts, tokens. With
+    --scenario DATA may be left out.
     """
+    if not data:
+        data = (_data_of(context, scenario, data_folder),)
     apply_preset(context, options)
     check_input_options(context, data, options)
+    if resume is not None and context.get_parameter_source("out") is not COMMAND_LINE:
+        out = last_path_of(resume)
     if out is None:
-        out = default_output(data, MODEL_SUFFIX) if resume is None else last_path_of(resume)
+        out = default_output(data, MODEL_SUFFIX)
     require_writable(out)
     picture: Path | None = options[f"{RUN_PREFIX}plot"]
     if picture is not None:
@@ -95,6 +112,12 @@ def command(
             stop_message(run, result),
             EXIT_BY_SIGNAL + int(result.stopped_by),
         )
+
+
+def _data_of(context: click.Context, scenario: Scenario | None, folder: Path) -> Path:
+    if scenario is None:
+        raise click.UsageError("Missing argument 'INDEX|CORPUS...'.", context)
+    return data_of_scenario(context, scenario, folder)
 
 
 def _run(context: click.Context, trainer: Trainer, options: RunOptions) -> RunResult:

@@ -58,9 +58,18 @@ def fresh_trainer(
 ) -> tuple[Trainer, TrainingInput]:
     """A trainer of a new model, and what it reads; `options` are all of the command's."""
     model_settings = model_settings_of(context, options)
-    config = TrainConfig.preset(options["preset"], **given(options, TRAIN_PREFIX))
+    config = TrainConfig.preset(options["preset"], **_train_settings_of(context, options))
     given_input = read_input(
         data, config, options, model_context=model_settings.get("context"), vocabulary=None
     )
     model = new_model(given_input, config, options, model_settings)
     return Trainer(model, given_input.data, config, backend), given_input
+
+
+def _train_settings_of(context: click.Context, options: dict[str, Any]) -> dict[str, Any]:
+    """What the user or a scenario says of the training; the user's epochs outdo its steps."""
+    settings = given(options, TRAIN_PREFIX)
+    source = context.get_parameter_source(f"{TRAIN_PREFIX}steps")
+    if "epochs" in settings and source is click.core.ParameterSource.DEFAULT_MAP:
+        del settings["steps"]
+    return settings
