@@ -25,7 +25,10 @@ constexpr int rows_in_registers(int vectors) {
 constexpr Index kDepthBlock = 64;    // rows of B in a slice: one panel's slice stays in the first-level cache
 constexpr Index kLongestDepth = 96;  // a shorter sum is not cut
 constexpr Index kRowBlock = 96;      // rows of A that stay in cache over all panels
-constexpr Index kGradientRows = 64;  // rows summed into one visit of a weight block
+
+// Rows summed into one visit of a weight block: as many as the caches hold, and more for weights that they do not hold,
+// because each visit reads and writes them all.
+constexpr Index gradient_rows(Index k, Index n) { return k * n > 65536 ? 256 : 128; }
 
 template <class Real>
 constexpr Index kPanelWidth = kPanelVectors * kLanes<Real>;
@@ -204,8 +207,9 @@ inline void accumulate_panel(Index vectors, const Real* a, Index a_stride, const
 template <class Real>
 void matmul_transposed(const Real* a, Index a_stride, const Real* y, Index y_stride, Index rows, Index k, Index n,
                        Real* w, Index w_stride) {
-  for (Index row = 0; row < rows; row += kGradientRows) {
-    const Index used_rows = rows - row < kGradientRows ? rows - row : kGradientRows;
+  const Index row_block = gradient_rows(k, n);
+  for (Index row = 0; row < rows; row += row_block) {
+    const Index used_rows = rows - row < row_block ? rows - row : row_block;
     for (Index column = 0; column < n; column += kPanelWidth<Real>) {
       const Index used = n - column < kPanelWidth<Real> ? n - column : kPanelWidth<Real>;
       accumulate_panel<Real, kPanelVectors>((used + kLanes<Real> - 1) / kLanes<Real>, a + row * a_stride, a_stride,

@@ -67,23 +67,6 @@ inline Vector<Real> larger(Vector<Real> a, Vector<Real> b) {
   return a > b ? a : b;
 }
 
-template <class Real>
-inline Real sum_of_lanes(Vector<Real> v) {
-  Real lanes[kLanes<Real>];
-  store<Real>(lanes, v);
-  for (int half = kLanes<Real> / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
-  return lanes[0];
-}
-template <class Real>
-inline Real largest_lane(Vector<Real> v) {
-  Real lanes[kLanes<Real>];
-  store<Real>(lanes, v);
-  for (int half = kLanes<Real> / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i) lanes[i] = lanes[i] > lanes[i + half] ? lanes[i] : lanes[i + half];
-  return lanes[0];
-}
-
 // 0, 1, 2, ... and 1, 2, 4, ... by lane.
 template <class Real>
 inline Mask<Real> lane_numbers() {
@@ -144,6 +127,21 @@ inline V shuffle_lanes(V a, V b, M lanes) {
   return out;
 }
 #endif
+
+// Lanes are combined in halves, so the order of the sum is that of a tree.
+template <class Real>
+inline Real sum_of_lanes(Vector<Real> v) {
+  AGPT_UNROLL
+  for (int half = kLanes<Real> / 2; half > 0; half /= 2) v += shuffle_lanes(v, v, lane_numbers<Real>() ^ half);
+  return v[0];
+}
+template <class Real>
+inline Real largest_lane(Vector<Real> v) {
+  AGPT_UNROLL
+  for (int half = kLanes<Real> / 2; half > 0; half /= 2)
+    v = larger<Real>(v, shuffle_lanes(v, v, lane_numbers<Real>() ^ half));
+  return v[0];
+}
 
 template <class Real>
 inline Vector<Real> swap_pairs(Vector<Real> v) {

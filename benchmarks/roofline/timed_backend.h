@@ -1,0 +1,183 @@
+// A backend that counts and times what another one does, operation by operation.
+#pragma once
+
+#include <bit>
+#include <memory>
+
+#include "benchmarks/roofline/stage_clock.h"
+#include "cpp/backend/backend.h"
+
+namespace agpt::roofline {
+
+class TimedGradient final : public Gradient<float> {
+ public:
+  TimedGradient(std::unique_ptr<Gradient<float>> inner, const ModelShape& shape, StageClock& clock)
+      : inner_(std::move(inner)), shape_(shape), clock_(clock) {}
+
+  void clear() override {
+    clock_.time(Stage::gradient_slots, 0, 4 * numbers(0, shape_.tensors.size()), [&] { inner_->clear(); });
+  }
+  void add_to(std::span<double> sum, int first_tensor, int end_tensor) const override {
+    const double n = numbers(static_cast<size_t>(first_tensor), static_cast<size_t>(end_tensor));
+    clock_.time(Stage::gradient_slots, n, 20 * n, [&] { inner_->add_to(sum, first_tensor, end_tensor); });
+  }
+  Gradient<float>* inner() { return inner_.get(); }
+
+ private:
+  double numbers(size_t first, size_t end) const {
+    double n = 0;
+    for (; first < end; ++first) n += static_cast<double>(shape_.tensors[first].rows * shape_.tensors[first].columns);
+    return n;
+  }
+
+  const std::unique_ptr<Gradient<float>> inner_;
+  const ModelShape& shape_;
+  StageClock& clock_;
+};
+
+class TimedStream final : public Stream<float> {
+ public:
+  TimedStream(std::unique_ptr<Stream<float>> inner, const ModelShape& shape, StageClock& clock)
+      : inner_(std::move(inner)), shape_(shape), clock_(clock) {
+    for (const int width : shape.heads) width_ += width;
+  }
+
+  Rows<float> scratch(int slot, Index rows, Index columns) override { return inner_->scratch(slot, rows, columns); }
+  void begin(const BatchView& batch, Gradient<float>* gradient) override {
+    batch_ = batch;
+    inner_->begin(batch, gradient == nullptr ? nullptr : static_cast<TimedGradient*>(gradient)->inner());
+  }
+
+  void embed(int table, int position_table, Index begin, Index end, Rows<float> out) override {
+    elementwise(Stage::embedding, 1, 2, columns(table), begin, end,
+                [&] { inner_->embed(table, position_table, begin, end, out); });
+  }
+  void embed_backward(int table, int position_table, Index begin, Index end, Rows<float> dout) override {
+    elementwise(Stage::embedding, 1, 3, columns(table), begin, end,
+                [&] { inner_->embed_backward(table, position_table, begin, end, dout); });
+  }
+  void norm(const NormShape& shape, Index columns, Index begin, Index end, Rows<float> x, Rows<float> y,
+            Rows<float> statistics) override {
+    elementwise(Stage::norm_forward, 7, 2, columns, begin, end,
+                [&] { inner_->norm(shape, columns, begin, end, x, y, statistics); });
+  }
+  void norm_backward(const NormShape& shape, Index columns, Index begin, Index end, Rows<float> x,
+                     Rows<float> statistics, Rows<float> dy, Rows<float> dx, bool accumulate) override {
+    elementwise(Stage::norm_backward, 14, accumulate ? 4 : 3, columns, begin, end,
+                [&] { inner_->norm_backward(shape, columns, begin, end, x, statistics, dy, dx, accumulate); });
+  }
+
+  void linear(int layer, Index begin, Index end, Rows<float> x, Rows<float> y, Rows<float> residual) override {
+    matrix(Stage::matrix_forward, layer, begin, end, [&] { inner_->linear(layer, begin, end, x, y, residual); });
+  }
+  void linear_backward_input(int layer, Index begin, Index end, Rows<float> dy, Rows<float> dx) override {
+    matrix(Stage::matrix_input_gradient, layer, begin, end,
+           [&] { inner_->linear_backward_input(layer, begin, end, dy, dx); });
+  }
+  void linear_backward_weight(int layer, Index begin, Index end, Rows<float> x, Rows<float> dy) override {
+    matrix(Stage::matrix_weight_gradient, layer, begin, end,
+           [&] { inner_->linear_backward_weight(layer, begin, end, x, dy); });
+  }
+
+  void activate(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<float> x,
+                Rows<float> out) override {
+    elementwise(Stage::activation, 1, 2, columns, begin, end,
+                [&] { inner_->activate(kind, columns, begin, end, x, out); });
+  }
+  void activate_backward(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<float> x,
+                         Rows<float> d) override {
+    elementwise(Stage::activation, 1, 3, columns, begin, end,
+                [&] { inner_->activate_backward(kind, columns, begin, end, x, d); });
+  }
+  void rotate(Index begin, Index end, Rows<float> qkv, bool inverse) override {
+    elementwise(Stage::rotation, 3, 2, 2 * width_, begin, end, [&] { inner_->rotate(begin, end, qkv, inverse); });
+  }
+
+  void attend(Index first_tile, Index end_tile, Rows<float> qkv, Rows<float> out, float* saved) override {
+    attention(Stage::attention_forward, 4, first_tile, end_tile,
+              [&] { inner_->attend(first_tile, end_tile, qkv, out, saved); });
+  }
+  void attend_backward(Index first_tile, Index end_tile, Rows<float> qkv, Rows<float> dout, const float* saved,
+                       Rows<float> dqkv) override {
+    attention(Stage::attention_backward, 8, first_tile, end_tile,
+              [&] { inner_->attend_backward(first_tile, end_tile, qkv, dout, saved, dqkv); });
+  }
+  Index saved_attention_size(Index first_tile, Index end_tile) const override {
+    return inner_->saved_attention_size(first_tile, end_tile);
+  }
+
+  double cross_entropy(Index columns, Index begin, Index end, Rows<float> logits, bool gradient) override {
+    double loss = 0;
+    elementwise(Stage::loss, 10, 2, columns, begin, end,
+                [&] { loss = inner_->cross_entropy(columns, begin, end, logits, gradient); });
+    return loss;
+  }
+  void clear(Index columns, Index begin, Index end, Rows<float> m) override {
+    elementwise(Stage::clearing, 0, 1, columns, begin, end, [&] { inner_->clear(columns, begin, end, m); });
+  }
+
+ private:
+  Index columns(int tensor) const { return shape_.tensors[static_cast<size_t>(tensor)].columns; }
+
+  // So many operations and so many numbers moved for each number of the matrix.
+  template <class Work>
+  void elementwise(Stage stage, double flops, double moved, Index columns, Index begin, Index end, Work work) {
+    const double n = static_cast<double>(columns * (end - begin));
+    clock_.time(stage, flops * n, 4 * moved * n, work);
+  }
+
+  template <class Work>
+  void matrix(Stage stage, int layer, Index begin, Index end, Work work) {
+    const TensorShape& weight = shape_.tensors[static_cast<size_t>(shape_.linears[static_cast<size_t>(layer)].weight)];
+    const auto rows = static_cast<double>(end - begin), k = static_cast<double>(weight.rows),
+               n = static_cast<double>(weight.columns);
+    clock_.time(stage, 2 * rows * k * n, 4 * (rows * (k + n) + k * n), work);
+  }
+
+  // Operations for every pair of a row and a key that it sees and every column; operands are all rows and keys once a tile.
+  template <class Work>
+  void attention(Stage stage, double flops, Index first_tile, Index end_tile, Work work) {
+    double pairs = 0, vectors = 0;
+    for (Index t = first_tile; t < end_tile; ++t) {
+      const Tile& tile = batch_.tiles[static_cast<size_t>(t)];
+      for (auto key = tile.key_begin; key < tile.key_end; ++key)
+        pairs += std::popcount(batch_.key_mask[static_cast<size_t>(key)]);
+      vectors += 2 * (tile.key_end - tile.key_begin) + 2 * tile.n_rows;
+    }
+    const auto width = static_cast<double>(width_);
+    clock_.time(stage, flops * pairs * width, flops * vectors * width, work);
+  }
+
+  const std::unique_ptr<Stream<float>> inner_;
+  const ModelShape& shape_;
+  StageClock& clock_;
+  BatchView batch_;
+  Index width_ = 0;
+};
+
+/// For one thread: streams share the clock.
+class TimedBackend final : public Backend<float> {
+ public:
+  TimedBackend(std::unique_ptr<Backend<float>> inner, ModelShape shape, StageClock& clock)
+      : inner_(std::move(inner)), shape_(std::move(shape)), clock_(clock) {}
+
+  std::string description() const override { return inner_->description(); }
+  int tile_rows() const override { return inner_->tile_rows(); }
+  int max_streams(int n_threads) const override { return inner_->max_streams(n_threads); }
+  void set_parameters(std::span<const float> flat) override {
+    clock_.time(Stage::weight_packing, 0, 16 * static_cast<double>(flat.size()), [&] { inner_->set_parameters(flat); });
+  }
+  std::unique_ptr<Stream<float>> make_stream() override {
+    return std::make_unique<TimedStream>(inner_->make_stream(), shape_, clock_);
+  }
+  std::unique_ptr<Gradient<float>> make_gradient() override {
+    return std::make_unique<TimedGradient>(inner_->make_gradient(), shape_, clock_);
+  }
+
+ private:
+  const std::unique_ptr<Backend<float>> inner_;
+  const ModelShape shape_;
+  StageClock& clock_;
+};
+
+}  // namespace agpt::roofline
