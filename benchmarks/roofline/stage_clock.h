@@ -26,14 +26,16 @@ enum class Stage {
   batch_building,
   gradient_slots,
   weight_packing,
+  update,
   count
 };
 constexpr auto kStages = static_cast<size_t>(Stage::count);
 
 constexpr std::array<std::string_view, kStages> kStageNames = {
-    "matrix forward", "matrix dX",     "matrix dW",      "attention forward", "attention backward",
-    "norm forward",   "norm backward", "activation",     "rotation",          "embedding",
-    "loss",           "clearing",      "batch building", "gradient slots",    "weight packing"};
+    "matrix forward",     "matrix dX",      "matrix dW",      "attention forward",
+    "attention backward", "norm forward",   "norm backward",  "activation",
+    "rotation",           "embedding",      "loss",           "clearing",
+    "batch building",     "gradient slots", "weight packing", "update"};
 
 /// CPU-seconds of the calling thread: what it waited for its core does not count.
 inline double thread_seconds() {
@@ -59,6 +61,7 @@ class StageClock {
   }
 
   const StageTotals& operator[](Stage stage) const { return totals_[static_cast<size_t>(stage)]; }
+  void add(Stage stage, double seconds) { totals_[static_cast<size_t>(stage)].seconds += seconds; }
   void reset() { totals_ = {}; }
 
  private:

@@ -6,6 +6,7 @@
 
 #include "benchmarks/roofline/stage_clock.h"
 #include "cpp/backend/backend.h"
+#include "cpp/backend/host_training_state.h"
 
 namespace agpt::roofline {
 
@@ -17,9 +18,9 @@ class TimedGradient final : public Gradient<float> {
   void clear() override {
     clock_.time(Stage::gradient_slots, 0, 4 * numbers(0, shape_.tensors.size()), [&] { inner_->clear(); });
   }
-  void add_to(std::span<double> sum, int first_tensor, int end_tensor) const override {
+  void add_to(std::span<double> sum, int first_tensor, int end_tensor, double scale) const override {
     const double n = numbers(static_cast<size_t>(first_tensor), static_cast<size_t>(end_tensor));
-    clock_.time(Stage::gradient_slots, n, 20 * n, [&] { inner_->add_to(sum, first_tensor, end_tensor); });
+    clock_.time(Stage::gradient_slots, 2 * n, 20 * n, [&] { inner_->add_to(sum, first_tensor, end_tensor, scale); });
   }
   Gradient<float>* inner() { return inner_.get(); }
 
@@ -106,11 +107,16 @@ class TimedStream final : public Stream<float> {
     return inner_->saved_attention_size(first_tile, end_tile);
   }
 
-  double cross_entropy(Index columns, Index begin, Index end, Rows<float> logits, bool gradient) override {
-    double loss = 0;
+  void cross_entropy(Index columns, Index begin, Index end, Rows<float> logits, bool gradient) override {
     elementwise(Stage::loss, 10, 2, columns, begin, end,
-                [&] { loss = inner_->cross_entropy(columns, begin, end, logits, gradient); });
-    return loss;
+                [&] { inner_->cross_entropy(columns, begin, end, logits, gradient); });
+  }
+  double take_loss() override { return inner_->take_loss(); }
+  void row_losses(Index columns, Index begin, Index end, Rows<float> logits, std::span<double> losses) override {
+    inner_->row_losses(columns, begin, end, logits, losses);
+  }
+  void read_rows(Index columns, Index begin, Index end, Rows<float> m, std::span<float> values) override {
+    inner_->read_rows(columns, begin, end, m, values);
   }
   void clear(Index columns, Index begin, Index end, Rows<float> m) override {
     elementwise(Stage::clearing, 0, 1, columns, begin, end, [&] { inner_->clear(columns, begin, end, m); });
@@ -172,6 +178,11 @@ class TimedBackend final : public Backend<float> {
   }
   std::unique_ptr<Gradient<float>> make_gradient() override {
     return std::make_unique<TimedGradient>(inner_->make_gradient(), shape_, clock_);
+  }
+
+  // Of this backend, not of the inner one: the state sends its parameters here.
+  std::unique_ptr<TrainingState<float>> make_training_state(const TrainingArrays<float>& arrays) override {
+    return make_host_training_state<float>(*this, shape_.tensors, arrays);
   }
 
  private:
