@@ -36,7 +36,7 @@ class TimedGradient final : public Gradient<float> {
   StageClock& clock_;
 };
 
-class TimedStream final : public Stream<float> {
+class TimedStream final : public Stream<float>, private TokenTables<float> {
  public:
   TimedStream(std::unique_ptr<Stream<float>> inner, const ModelShape& shape, StageClock& clock)
       : inner_(std::move(inner)), shape_(shape), clock_(clock) {
@@ -56,6 +56,15 @@ class TimedStream final : public Stream<float> {
   void embed_backward(int table, int position_table, Index begin, Index end, Rows<float> dout) override {
     elementwise(Stage::embedding, 1, 3, columns(table), begin, end,
                 [&] { inner_->embed_backward(table, position_table, begin, end, dout); });
+  }
+  TokenTables<float>* token_tables() override { return inner_->token_tables() == nullptr ? nullptr : this; }
+  void look_up(Index columns, Index begin, Index end, Rows<float> table, Rows<float> out) override {
+    elementwise(Stage::embedding, 0, 2, columns, begin, end,
+                [&] { inner_->token_tables()->look_up(columns, begin, end, table, out); });
+  }
+  void add_by_token(Index columns, Index begin, Index end, Rows<float> m, Rows<float> sum) override {
+    elementwise(Stage::embedding, 1, 3, columns, begin, end,
+                [&] { inner_->token_tables()->add_by_token(columns, begin, end, m, sum); });
   }
   void norm(const NormShape& shape, Index columns, Index begin, Index end, Rows<float> x, Rows<float> y,
             Rows<float> statistics) override {

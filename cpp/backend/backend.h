@@ -70,6 +70,17 @@ class Gradient {
   virtual void add_to(std::span<double> sum, int first_tensor, int end_tensor, double scale) const = 0;
 };
 
+/// Operations of a stream on a table that has a row for every token, on the rows [begin, end) of its batch.
+template <class Real>
+class TokenTables {
+ public:
+  virtual ~TokenTables() = default;
+  /// out[r] = table[token[r]].
+  virtual void look_up(Index columns, Index begin, Index end, Rows<Real> table, Rows<Real> out) = 0;
+  /// sum[token[r]] += m[r], row after row.
+  virtual void add_by_token(Index columns, Index begin, Index end, Rows<Real> m, Rows<Real> sum) = 0;
+};
+
 /// An ordered queue of operations with its own scratch memory.
 template <class Real>
 class Stream {
@@ -131,6 +142,9 @@ class Stream {
   virtual void row_losses(Index columns, Index begin, Index end, Rows<Real> logits, std::span<double> losses) = 0;
   /// values (end - begin, columns), host memory without padding = the rows [begin, end) of m. Waits.
   virtual void read_rows(Index columns, Index begin, Index end, Rows<Real> m, std::span<Real> values) = 0;
+
+  /// Null where computing each row anew is no slower than looking it up.
+  virtual TokenTables<Real>* token_tables() { return nullptr; }
 
   /// m = 0.
   virtual void clear(Index columns, Index begin, Index end, Rows<Real> m) = 0;

@@ -160,6 +160,7 @@ BatchTotals BatchRunner<Real>::run_slot(const StepWork& work, Index begin, Index
   if (gradient != nullptr) gradient->clear();
   worker.stream->take_loss();  // of a step that was interrupted
   Stopwatch watch;
+  bool started = false;
   for (Index number = begin; number < end; ++number) {
     if (check) check();
     RowBatch& batch = worker.batch;
@@ -169,10 +170,13 @@ BatchTotals BatchRunner<Real>::run_slot(const StepWork& work, Index begin, Index
     if (batch.n_rows() == 0) continue;
     build_tiles(batch, backend_.tile_rows());
     totals.building_seconds += watch.lap();
+    if (!started) worker.transformer->start_series((end - number) * batch.n_rows());
+    started = true;
     compute(worker, batch, gradient, totals);
     totals.count(batch);
     totals.computing_seconds += watch.lap();
   }
+  if (started) worker.transformer->finish_series(gradient);
   totals.loss += worker.stream->take_loss();
   return totals;
 }

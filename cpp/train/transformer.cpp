@@ -47,6 +47,10 @@ ModelShape model_shape(const ModelConfig& config, const ParameterTable& table) {
   return shape;
 }
 
+NormShape norm_shape(const ModelConfig& config, const NormParameters& parameters) {
+  return {config.norm == Norm::layer_norm, parameters.gain, parameters.bias, config.norm_epsilon};
+}
+
 BatchView view_of(const RowBatch& batch) {
   BatchView view;
   view.token = batch.token;
@@ -64,7 +68,10 @@ BatchView view_of(const RowBatch& batch) {
 
 template <class Real>
 Transformer<Real>::Transformer(const ModelConfig& config, const ParameterTable& table, Stream<Real>& stream)
-    : config_(config), table_(table), stream_(stream) {}
+    : config_(config),
+      table_(table),
+      stream_(stream),
+      first_layer_table_(config, table, stream, linear_number(0, kQkvLinear), kTableSlot) {}
 
 template <class Real>
 void Transformer<Real>::scored_logits(const RowBatch& batch, Gradient<Real>* gradient) {
@@ -163,11 +170,6 @@ Real* Transformer<Real>::saved_attention(int layer, Index first_tile, Index end_
 }
 
 template <class Real>
-NormShape Transformer<Real>::norm_shape(const NormParameters& parameters) const {
-  return {config_.norm == Norm::layer_norm, parameters.gain, parameters.bias, config_.norm_epsilon};
-}
-
-template <class Real>
 void Transformer<Real>::begin(const RowBatch& batch, Gradient<Real>* gradient, Index capacity) {
   AGPT_REQUIRE(!batch.tiles.empty() || batch.n_rows() == 0,
                "the batch has rows but no tiles: call build_tiles() first");
@@ -202,8 +204,12 @@ void Transformer<Real>::forward_layer(int layer, Index begin, Index end, Index s
   const Index d = config_.d_model;
   const Rows<Real> output = layer + 1 < config_.n_layers ? layer_rows(layer + 1).input : scratch(kFinalInput, d);
 
-  stream_.norm(norm_shape(block.norm1), d, begin, end, rows.input, rows.normed1, rows.statistics1);
-  stream_.linear(linear_number(layer, kQkvLinear), begin, end, rows.normed1, rows.qkv, {});
+  if (layer == 0 && first_layer_table_.is_on()) {
+    first_layer_table_.look_up(begin, end, rows.qkv);
+  } else {
+    stream_.norm(norm_shape(block.norm1), d, begin, end, rows.input, rows.normed1, rows.statistics1);
+    stream_.linear(linear_number(layer, kQkvLinear), begin, end, rows.normed1, rows.qkv, {});
+  }
   if (config_.position == Position::rope) stream_.rotate(begin, end, rows.qkv, false);
 
   stream_.attend(first_tile, end_tile, rows.qkv, rows.attention, saved_attention(layer, first_tile, end_tile));
@@ -284,6 +290,7 @@ void Transformer<Real>::backward_layer(int layer, Index end, Index scored, Index
   stream_.attend_backward(scored_tile, end_tile, rows.qkv, narrow, saved_attention(layer, scored_tile, end_tile), dqkv);
   for (const auto& [first, last] : constant_rows_) stream_.clear(3 * d, first, last, dqkv);
   if (config_.position == Position::rope) stream_.rotate(0, end, dqkv, true);
+  if (layer == 0 && first_layer_table_.is_on()) return first_layer_table_.add_gradient(0, end, dqkv);
   stream_.linear_backward_weight(linear_number(layer, kQkvLinear), 0, end, rows.normed1, dqkv);
   stream_.linear_backward_input(linear_number(layer, kQkvLinear), 0, end, dqkv, narrow);
   stream_.norm_backward(norm_shape(block.norm1), d, 0, end, rows.input, rows.statistics1, narrow, dx, true);

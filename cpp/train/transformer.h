@@ -11,11 +11,15 @@
 #include "cpp/model/model_config.h"
 #include "cpp/model/parameter_table.h"
 #include "cpp/rows/row_batch.h"
+#include "cpp/train/first_layer_table.h"
 
 namespace agpt {
 
 /// What a backend must know of this model.
 ModelShape model_shape(const ModelConfig& config, const ParameterTable& table);
+
+/// A norm of this model as the backend sees it.
+NormShape norm_shape(const ModelConfig& config, const NormParameters& parameters);
 
 /// The arrays of a batch as the backend sees them; the batch must have its tiles and must outlive the view.
 BatchView view_of(const RowBatch& batch);
@@ -33,6 +37,12 @@ template <class Real>
 class Transformer {
  public:
   Transformer(const ModelConfig& config, const ParameterTable& table, Stream<Real>& stream);
+
+  /// The batches from here to finish_series() have about `n_rows` rows together, the same parameters and, if they have
+  /// gradients, the same gradient: what depends on tokens alone is computed once. Their gradient is whole after
+  /// finish_series(gradient). Batches outside a series stand alone.
+  void start_series(Index n_rows) { first_layer_table_.start(n_rows); }
+  void finish_series(Gradient<Real>* gradient) { first_layer_table_.finish(gradient); }
 
   /// Adds to the stream's running loss the sum over the batch's rows of their weighted cross-entropy, in nats.
   void add_loss(const RowBatch& batch);
@@ -67,7 +77,8 @@ class Transformer {
     kGradientHidden,
     kGradientWide,
     kGradientQkv,
-    kFirstLayerSlot
+    kTableSlot,
+    kFirstLayerSlot = kTableSlot + FirstLayerTable<Real>::kSlots
   };
   enum LayerSlot {
     kInput,
@@ -95,7 +106,7 @@ class Transformer {
     return 4 * layer + which;
   }  // order of model_shape(): qkv, output, up, down
   int head_number() const { return 4 * config_.n_layers; }
-  NormShape norm_shape(const NormParameters& parameters) const;
+  NormShape norm_shape(const NormParameters& parameters) const { return agpt::norm_shape(config_, parameters); }
 
   void begin(const RowBatch& batch, Gradient<Real>* gradient, Index capacity);
   /// Computes the logits of all rows that have targets.
@@ -115,6 +126,7 @@ class Transformer {
   const ModelConfig& config_;
   const ParameterTable& table_;
   Stream<Real>& stream_;
+  FirstLayerTable<Real> first_layer_table_;
   Index capacity_ = 0;
   /// Runs of rows [begin, end) whose keys and values are constants.
   std::vector<std::pair<Index, Index>> constant_rows_;

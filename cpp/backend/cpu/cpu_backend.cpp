@@ -133,7 +133,7 @@ class CpuBackend final : public Backend<Real> {
 };
 
 template <class Real>
-class CpuStream final : public HostStream<Real> {
+class CpuStream final : public HostStream<Real>, private TokenTables<Real> {
  public:
   explicit CpuStream(const CpuBackend<Real>& backend) : backend_(backend), kernels_(backend.kernels()) {}
 
@@ -156,6 +156,17 @@ class CpuStream final : public HostStream<Real> {
       if (position_table >= 0)
         kernels_.add(gradient_->tensor(position_table).from(position(r)).data, dout.from(r).data, columns);
     }
+  }
+
+  TokenTables<Real>* token_tables() override { return this; }
+
+  void look_up(Index columns, Index begin, Index end, Rows<Real> table, Rows<Real> out) override {
+    for (Index r = begin; r < end; ++r)
+      std::memcpy(out.from(r).data, table.from(token(r)).data, static_cast<size_t>(columns) * sizeof(Real));
+  }
+
+  void add_by_token(Index columns, Index begin, Index end, Rows<Real> m, Rows<Real> sum) override {
+    for (Index r = begin; r < end; ++r) kernels_.add(sum.from(token(r)).data, m.from(r).data, columns);
   }
 
   void norm(const NormShape& shape, Index columns, Index begin, Index end, Rows<Real> x, Rows<Real> y,

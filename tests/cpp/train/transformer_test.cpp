@@ -82,6 +82,43 @@ TEST_CASE("every instruction set in float32 agrees with the reference in float64
   }
 }
 
+TEST_CASE("a series of batches has the loss and the gradient of its batches, in every configuration") {
+  for (const ModelCase& model : model_cases()) {
+    const ParameterTable table(model.config);
+    const auto n_tensors = static_cast<int>(table.parameters().size());
+    const std::vector<double> flat = random_parameters(table, 10);
+    std::vector<RowBatch> batches;
+    for (const int n_rows : {1, 40, 17}) batches.push_back(random_forest(Shape::random, n_rows, 0, model.config, 11));
+    LossAndGradient truth;
+    truth.gradient.resize(flat.size());
+    for (const RowBatch& batch : batches) {
+      const LossAndGradient one = run<double>("reference", model.config, flat, batch);
+      truth.loss += one.loss;
+      for (size_t i = 0; i < flat.size(); ++i) truth.gradient[i] += one.gradient[i];
+    }
+    for (const std::string& name : fast_backends())
+      for (const Index announced : {1, 58}) {  // one row is not worth a table
+        CAPTURE(model.name);
+        CAPTURE(name);
+        const auto backend = make_backend<double>(name, model_shape(model.config, table));
+        backend->set_parameters(flat);
+        const auto stream = backend->make_stream();
+        const auto gradient = backend->make_gradient();
+        Transformer<double> transformer(model.config, table, *stream);
+        transformer.start_series(announced);
+        for (RowBatch& batch : batches) {
+          build_tiles(batch, backend->tile_rows());
+          transformer.add_loss_and_gradient(batch, *gradient);
+        }
+        transformer.finish_series(gradient.get());
+        std::vector<double> sum(flat.size());
+        gradient->add_to(sum, 0, n_tensors, 1);
+        CHECK(stream->take_loss() == doctest::Approx(truth.loss).epsilon(1e-12));
+        CHECK(worst_tensor_error(table, sum, truth.gradient) < 1e-10);
+      }
+  }
+}
+
 TEST_CASE("the instruction set that was asked for is the one that runs") {
   const ModelConfig config = small_config({8});
   const ParameterTable table(config);
