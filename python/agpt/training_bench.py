@@ -85,7 +85,8 @@ def measure_training(
     The trainer and its model are used up: they have made those steps.
     """
     trainer.step()
-    reports, start, cpu_start = [], time.perf_counter(), time.process_time()
+    reports: list[StepReport] = []
+    start, cpu_start = time.perf_counter(), time.process_time()
     while len(reports) < FEWEST_STEPS or time.perf_counter() - start < seconds:
         reports.append(trainer.step())
         if on_step is not None:
