@@ -1,15 +1,20 @@
 """The pages of docs/: what they tell the reader to type exists."""
 
 import re
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from agpt import Model
+from agpt.cli import main
 from agpt.cli.build import command as build
 from agpt.cli.download import command as download
 from agpt.cli.generate import command as generate
 from agpt.cli.perplexity import command as perplexity
 from agpt.cli.train import command as train
 from click import Command
+from click.testing import Result
 
 DOCS = Path(__file__).parents[2] / "docs"
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]+")
@@ -70,3 +75,22 @@ def test_the_python_of_the_training_page_runs(
     (tmp_path / "input.txt").write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     exec(code.replace("steps=2000", "steps=20").replace("% 100", "% 10"), {})
+
+
+def test_the_commands_of_the_looking_glass_run_as_they_stand(
+    tmp_path: Path, text: str, run_command: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib", reason="pictures need matplotlib")
+    page = (DOCS / "looking_glass.md").read_text(encoding="utf-8")
+    lines = [line.removeprefix("$ agpt-") for line in page.splitlines() if line.startswith("$ ")]
+    assert {line.split()[0] for line in lines} >= {"report", "inspect", "trace", "explain", "bench"}
+    (tmp_path / "input.txt").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    for line in lines:
+        result = run_command(main, *shlex.split(line))
+        assert result.exit_code == 0, (line, result.output)
+    for name in ("model.html", "inspect.html", "trace.html", "explain.html", "explain.svg"):
+        assert (tmp_path / name).stat().st_size > 0
+    python = page.split("```python\n")[1].split("```")[0]
+    names = {"model": Model.load(tmp_path / "model.safetensors")}
+    exec(python, names)
