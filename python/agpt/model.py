@@ -88,9 +88,11 @@ class Model:
         """Name -> array of every parameter; writing to an array changes the model."""
         return named_views(self.config, self.flat_parameters)
 
-    def logits(self, text: str | Sequence[int] | npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def logits(
+        self, text: str | Sequence[int] | npt.NDArray[Any], *, backend: str = "cpu"
+    ) -> npt.NDArray[Any]:
         """Logits (tokens, vocabulary) of a text or tokens; row i predicts what follows token i."""
-        logits: npt.NDArray[Any] = self._inference("cpu").logits(self._tokens_of(text))
+        logits: npt.NDArray[Any] = self._inference(backend).logits(self._tokens_of(text))
         return logits
 
     def stages(

@@ -72,6 +72,7 @@ class Trainer:
             model.parameter_buffer.for_engine(),
             backend,
         )
+        self._is_on_device = not self._engine.updates_in_place
 
     def __iter__(self) -> Iterator[StepReport]:
         """Makes steps until `total_steps` are done."""
@@ -100,7 +101,7 @@ class Trainer:
         """
         self._send_parameters()
         report = self._engine.step()
-        if not self._engine.updates_in_place:
+        if self._is_on_device:
             self.model.parameter_buffer.updated_at(self._engine)
         return StepReport(
             step=report.step,
