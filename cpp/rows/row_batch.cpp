@@ -53,6 +53,11 @@ void build_tiles(RowBatch& batch, int tile_rows, Index begin) {
   batch.key_mask.clear();
   const auto n_rows = static_cast<int32_t>(batch.n_rows()), n_ghosts = static_cast<int32_t>(batch.n_leading_ghosts);
   std::vector<int32_t> key_at_depth;  // key number of the current path, by position
+  const auto continues_path = [&](int32_t row, size_t depth) {
+    const auto before = static_cast<size_t>(batch.position[static_cast<size_t>(row) - 1]);
+    return depth <= before + 1 &&
+           batch.key_row[static_cast<size_t>(key_at_depth[depth - 1])] == batch.parent[static_cast<size_t>(row)];
+  };
   for (auto first = static_cast<int32_t>(begin), end = first; first < n_rows; first = end) {
     end = std::min(first + tile_rows, n_rows);
     if (first < n_ghosts) end = std::min(end, n_ghosts);
@@ -69,6 +74,10 @@ void build_tiles(RowBatch& batch, int tile_rows, Index begin) {
     }
     for (int32_t row = first; row < end; ++row) {
       const auto depth = static_cast<size_t>(batch.position[static_cast<size_t>(row)]);
+      if (row > first && depth > 0 && !continues_path(row, depth)) {
+        end = row;
+        break;
+      }
       key_at_depth.resize(std::max(key_at_depth.size(), depth + 1));
       key_at_depth[depth] = static_cast<int32_t>(batch.key_row.size());
       batch.key_row.push_back(row);

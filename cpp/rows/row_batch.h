@@ -44,10 +44,10 @@ struct RowBatch {
 };
 
 /// Cuts the rows into tiles of at most `tile_rows` (<= 64) and lists the keys of each: the rows on the path to its
-/// first row, then its own rows; bit i of a key's mask says that the tile's row i descends from it (or is it). Correct
-/// for every forest in pre-order, because an ancestor that lies before a tile is an ancestor of the tile's first row
-/// too. With tile_rows = 1 the rows may be in any order that puts parents first. Rows before `begin` get no tile; they
-/// can be keys.
+/// first row, then its own rows; bit i of a key's mask says that the tile's row i descends from it (or is it). The rows
+/// may be in any order that puts parents first. In pre-order an ancestor that lies before a tile is an ancestor of the
+/// tile's first row too, so all tiles but the last are full; in another order a tile ends before a row of another path.
+/// Rows before `begin` get no tile; they can be keys.
 void build_tiles(RowBatch& batch, int tile_rows, Index begin = 0);
 
 }  // namespace agpt

@@ -4,18 +4,14 @@
 #include <memory>
 
 #include "cpp/base/error.h"
+#include "cpp/rows/shared_windows.h"
 #include "cpp/rows/window_rows.h"
 
 namespace agpt {
 namespace {
 
-struct Window {
-  Index begin, end;    // tokens; the last one is only a target
-  Index first_scored;  // positions before it are context
-};
-
-std::vector<Window> document_windows(const TextView& text, Index context) {
-  std::vector<Window> windows;
+std::vector<ScoredWindow> document_windows(const TextView& text, Index context) {
+  std::vector<ScoredWindow> windows;
   for (size_t i = 0; i < text.document_starts.size(); ++i) {
     const Index begin = text.document_starts[i],
                 end = i + 1 < text.document_starts.size() ? text.document_starts[i + 1] : text.n_tokens();
@@ -24,8 +20,8 @@ std::vector<Window> document_windows(const TextView& text, Index context) {
   return windows;
 }
 
-std::vector<Window> text_windows(const TextView& text, Index context, Index stride) {
-  std::vector<Window> windows;
+std::vector<ScoredWindow> text_windows(const TextView& text, Index context, Index stride) {
+  std::vector<ScoredWindow> windows;
   const Index n_predictions = text.n_tokens() - 1;
   windows.push_back({0, std::min(context, n_predictions) + 1, 0});
   for (Index scored = windows.back().end - 1; scored < n_predictions;) {
@@ -36,11 +32,11 @@ std::vector<Window> text_windows(const TextView& text, Index context, Index stri
   return windows;
 }
 
-// A window that scores few of its rows is a batch of its own: the rest are then leading ghosts, of which the last layer
-// computes no more than keys and values (1.5 times as fast at context 32, stride 1: benchmarks/evaluation_speed.py).
-Index windows_per_batch(const TextView& text, Index context, Index stride, Index batch_rows) {
-  if (text.document_starts.empty() && stride <= context / 4) return 1;
-  return std::max<Index>(1, batch_rows / context);
+// Where windows score few of their rows, the others are leading ghosts, of which the last layer computes no more than
+// keys and values, and equal beginnings are computed once (1.7 times as fast at context 32, stride 1:
+// benchmarks/evaluation_speed.py).
+bool scores_few(const TextView& text, Index context, Index stride) {
+  return text.document_starts.empty() && stride <= context / 4;
 }
 
 }  // namespace
@@ -51,15 +47,19 @@ StepWork evaluation_work(TextView text, Index context, Index stride, Index batch
   AGPT_REQUIRE(context >= 1, "the context must be at least 1");
   AGPT_REQUIRE(stride >= 1 && stride <= context, "the stride is " + std::to_string(stride) +
                                                      ", but must be from 1 to the context, " + std::to_string(context));
-  const auto windows = std::make_shared<const std::vector<Window>>(
-      text.document_starts.empty() ? text_windows(text, context, stride) : document_windows(text, context));
-  const Index per_batch = windows_per_batch(text, context, stride, batch_rows),
-              n_windows = static_cast<Index>(windows->size());
+  std::vector<ScoredWindow> list =
+      text.document_starts.empty() ? text_windows(text, context, stride) : document_windows(text, context);
+  const bool are_shared = scores_few(text, context, stride);
+  if (are_shared) sort_by_beginning(text.tokens, list);
+  const auto windows = std::make_shared<const std::vector<ScoredWindow>>(std::move(list));
+  const Index per_batch = std::max<Index>(1, batch_rows / context), n_windows = static_cast<Index>(windows->size());
   return {(n_windows + per_batch - 1) / per_batch,
-          [text = std::move(text), windows, per_batch, n_windows](Index number, RowBatch& batch) {
+          [text = std::move(text), windows, per_batch, n_windows, are_shared](Index number, RowBatch& batch) {
+            const Index first = number * per_batch, end = std::min(n_windows, first + per_batch);
+            const auto here = std::span(*windows).subspan(static_cast<size_t>(first), static_cast<size_t>(end - first));
+            if (are_shared) return append_shared_windows(text.tokens, here, batch);
             std::vector<Token> tokens;
-            for (Index w = number * per_batch; w < std::min(n_windows, (number + 1) * per_batch); ++w) {
-              const Window& window = (*windows)[static_cast<size_t>(w)];
+            for (const ScoredWindow& window : here) {
               tokens.clear();
               for (Index t = window.begin; t < window.end; ++t) tokens.push_back(text.tokens[t]);
               append_window_rows<Token>(tokens, batch, window.first_scored);

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "cpp/base/random.h"
 #include "cpp/rows/window_rows.h"
 #include "tests/cpp/train/model_cases.h"
 
@@ -48,6 +49,21 @@ TEST_CASE("a tile's row sees exactly its ancestors and itself, each once, in eve
     for (const int n_rows : {0, 1, 2, 7, 8, 9, 31, 32, 33, 64, 65, 200})
       for (const int tile_rows : {1, 4, 16, 64})
         check_tiles(random_forest(shape, n_rows, n_rows > 10 ? 6 : 0, config, 11), tile_rows);
+}
+
+TEST_CASE("tiles are right in any order that puts parents first") {
+  Random random(3);
+  for (const int n_rows : {2, 9, 33, 100})
+    for (const int tile_rows : {1, 4, 16, 64}) {
+      RowBatch batch;
+      for (int row = 0; row < n_rows; ++row) {
+        const auto parent = static_cast<int32_t>(random.below(static_cast<uint64_t>(row) + 1)) - 1;
+        batch.begin_row(0, parent < 0 ? 0 : batch.position[static_cast<size_t>(parent)] + 1, parent);
+        if (row >= n_rows / 2) batch.add_target(0, 1);
+        batch.end_row();
+      }
+      check_tiles(batch, tile_rows);
+    }
 }
 
 TEST_CASE("a window is a chain whose rows predict the token behind them") {
