@@ -2,6 +2,10 @@
 option(AGPT_BUILD_PYTHON "Build the Python extension" OFF)
 option(AGPT_BUILD_TESTS "Build the C++ tests" ${PROJECT_IS_TOP_LEVEL})
 option(AGPT_WERROR "Treat warnings as errors" OFF)
+set(AGPT_CUDA AUTO CACHE STRING "The CUDA backend: AUTO (where nvcc and cuBLAS's headers are found), ON or OFF")
+set_property(CACHE AGPT_CUDA PROPERTY STRINGS AUTO ON OFF)
+set(AGPT_CUDA_ARCHITECTURES "80-real;90" CACHE STRING "GPUs to compile for; 90 without -real includes PTX for newer ones")
+option(AGPT_CUDA_EMULATED "Build the CUDA backend for the emulator of tests/cuda_emu, which needs no GPU" OFF)
 set(AGPT_SANITIZE "" CACHE STRING "Sanitizers for the engine, e.g. address,undefined")
 
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
@@ -21,9 +25,10 @@ find_package(Threads REQUIRED)
 add_library(agpt_flags INTERFACE)
 target_compile_features(agpt_flags INTERFACE cxx_std_20)
 target_compile_options(agpt_flags INTERFACE
-  -Wall -Wextra -Wconversion -Wno-sign-conversion
-  -fno-math-errno  # nobody reads errno, and setting it keeps std::sqrt from being vectorised
-  $<$<BOOL:${AGPT_WERROR}>:-Werror>)
+  "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wconversion;-Wno-sign-conversion>"
+  # nobody reads errno, and setting it keeps std::sqrt from being vectorised
+  $<$<COMPILE_LANGUAGE:CXX>:-fno-math-errno>
+  $<$<AND:$<BOOL:${AGPT_WERROR}>,$<COMPILE_LANGUAGE:CXX>>:-Werror>)
 if(AGPT_SANITIZE)
   target_compile_options(agpt_flags INTERFACE
     -fsanitize=${AGPT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer

@@ -6,7 +6,7 @@ namespace agpt {
 
 template <class Real>
 std::unique_ptr<Backend<Real>> make_cuda_backend(const ModelShape&, const BackendOptions&) {
-  throw DeviceError("this build of agpt has no CUDA backend: choose --backend cpu");
+  throw DeviceError("this build of agpt has no CUDA backend, because " AGPT_CUDA_ABSENCE "; choose --backend cpu");
 }
 
 template std::unique_ptr<Backend<float>> make_cuda_backend<float>(const ModelShape&, const BackendOptions&);

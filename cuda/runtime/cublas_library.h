@@ -1,0 +1,22 @@
+// cuBLAS, loaded when the backend is first made: the same program starts on machines without it.
+#pragma once
+
+#include <cublas_v2.h>
+
+namespace agpt::cuda {
+
+/// The functions of cuBLAS that the engine calls.
+struct CublasLibrary {
+  decltype(&cublasCreate_v2) create;
+  decltype(&cublasDestroy_v2) destroy;
+  decltype(&cublasSetStream_v2) set_stream;
+  decltype(&cublasSetWorkspace_v2) set_workspace;
+  decltype(&cublasGetStatusString) status_string;
+  decltype(&cublasGemmEx) gemm;
+  decltype(&cublasGemmStridedBatchedEx) gemm_strided_batched;
+};
+
+/// Loads the library on the first call. DeviceError, with the places that were searched, where there is none.
+const CublasLibrary& cublas_library();
+
+}  // namespace agpt::cuda
