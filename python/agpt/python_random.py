@@ -47,14 +47,14 @@ def draw_parameters(
     deviations = dict(
         zip((name for name, _, _ in layout), _engine.initial_deviations(config), strict=True)
     )
-    for name, units_by_inputs in _matrices_in_order(config, tensors):
+    for name, units_by_inputs in matrices_by_output_unit(config.n_layers, tensors):
         deviation = deviations[name]
         for unit in units_by_inputs:
             unit[...] = [generator.gauss(0, deviation) for _ in range(unit.size)]
 
 
-def _matrices_in_order(
-    config: _engine.ModelConfig, tensors: Mapping[str, npt.NDArray[Any]]
+def matrices_by_output_unit(
+    n_layers: int, tensors: Mapping[str, npt.NDArray[Any]]
 ) -> list[tuple[str, npt.NDArray[Any]]]:
     """Name and view (output units, inputs) of every matrix, in the order of drawing."""
     order = [("embedding.weight", tensors["embedding.weight"])]
@@ -62,7 +62,7 @@ def _matrices_in_order(
         order.append(("position_embedding.weight", tensors["position_embedding.weight"]))
     if "head.weight" in tensors:
         order.append(("head.weight", tensors["head.weight"].T))
-    for layer in range(config.n_layers):
+    for layer in range(n_layers):
         block = f"blocks.{layer}."
         qkv = f"{block}attention.qkv.weight"
         order += [(qkv, part) for part in np.split(tensors[qkv].T, 3)]
