@@ -39,7 +39,8 @@ struct ModelConfig {
   bool norm_gain = true;  ///< A learned factor per column behind each norm.
   bool norm_bias = true;  ///< A learned shift per column behind each norm.
   double norm_epsilon = 1e-5;
-  bool bias = true;  ///< Biases in all linear layers, the head included.
+  bool bias = true;       ///< Biases in all linear layers.
+  bool head_bias = true;  ///< With `bias`: in the head, too.
   Position position = Position::rope;
   double rope_base = 10000;
   Activation activation = Activation::relu;

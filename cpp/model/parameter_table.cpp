@@ -62,7 +62,7 @@ ParameterTable::ParameterTable(const ModelConfig& config) {
   if (config.final_norm) final_norm = add_norm(config, "final_norm");
   head_is_transposed = config.tied_head;
   head.weight = config.tied_head ? embedding : add("head.weight", config.d_model, config.vocab_size, false);
-  if (config.bias) head.bias = add("head.bias", 1, config.vocab_size, true);
+  if (config.bias && config.head_bias) head.bias = add("head.bias", 1, config.vocab_size, true);
 }
 
 int ParameterTable::add(const std::string& name, Index rows, Index columns, bool is_vector) {

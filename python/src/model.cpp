@@ -68,6 +68,7 @@ void bind_model(nb::module_& m) {
                     .def_rw("norm_bias", &ModelConfig::norm_bias)
                     .def_rw("norm_epsilon", &ModelConfig::norm_epsilon)
                     .def_rw("bias", &ModelConfig::bias)
+                    .def_rw("head_bias", &ModelConfig::head_bias)
                     .def_rw("rope_base", &ModelConfig::rope_base)
                     .def_rw("embedding_norm", &ModelConfig::embedding_norm)
                     .def_rw("final_norm", &ModelConfig::final_norm)

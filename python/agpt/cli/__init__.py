@@ -16,6 +16,7 @@ VERBS = (
     "trie-profile",
     "radix-verify",
     "export",
+    "import-model",
     "build-index",
     "build-radix",
     "build-radix-corpus",

@@ -1,25 +1,27 @@
-"""agpt-export: an index as the files of the reference builders."""
+"""agpt-export: an index as the files of the reference builders, a model as those of others."""
 
 import time
 from pathlib import Path
 
 import click
 
+from agpt import Model
 from agpt.cli.conventions import Command, common_options, emit, refuse_given
-from agpt.cli.data_options import INPUT_FILE, open_index
+from agpt.cli.data_options import INPUT_FILE, is_index, open_index
 from agpt.interchange import FORMATS, export_index
+from agpt.model_formats.saving import MODEL_FORMATS, save_model
 
 
 @click.command("agpt-export", cls=Command)
-@click.argument("index", type=INPUT_FILE)
+@click.argument("file", type=INPUT_FILE, metavar="INDEX|MODEL")
 @click.option(
     "--format",
     "file_format",
-    type=click.Choice(FORMATS),
-    default=FORMATS[0],
-    show_default=True,
-    help="A folder of edges by depth, a folder of paths by depth, or one file of paths in the "
-    "order of insertion.",
+    type=click.Choice([*FORMATS, *MODEL_FORMATS]),
+    show_default=f"{FORMATS[0]} of an index, {MODEL_FORMATS[0]} of a model",
+    help="Of an index: a folder of edges by depth, a folder of paths by depth, or one file of "
+    "paths in the order of insertion. Of a model: weights alone, a folder for transformers, the "
+    ".model of microgpt, or the model.json of Karpathy's family.",
 )
 @click.option(
     "--order",
@@ -43,15 +45,23 @@ from agpt.interchange import FORMATS, export_index
 @click.pass_context
 def command(
     context: click.Context,
-    index: Path,
+    file: Path,
     out: Path,
     as_json: bool,
-    file_format: str,
+    file_format: str | None,
     order: str,
     per_subtree: bool,
     subtree_level: int,
 ) -> None:
-    """Write the index file INDEX in a format of the reference builders, byte for byte."""
+    """Write an index in a format of the reference builders, byte for byte, or a model in another.
+
+    docs/model_formats.md says which models a format can hold.
+    """
+    formats = FORMATS if is_index(file) else MODEL_FORMATS
+    file_format = formats[0] if file_format is None else file_format
+    if file_format not in formats:
+        what = "an index" if formats is FORMATS else "a model"
+        raise click.UsageError(f"{file} is {what}: choose --format {', '.join(formats)}", context)
     if file_format != "radix":
         radix_only = {"order", "per_subtree", "subtree_level"}
         refuse_given(context, radix_only, "is about --format radix")
@@ -59,7 +69,11 @@ def command(
         refuse_given(context, {"subtree_level"}, "needs --per-subtree")
     level = subtree_level if per_subtree else 0
     start = time.perf_counter()
-    figures = export_index(open_index(index), out, file_format, order=order, subtree_level=level)
+    if file_format in MODEL_FORMATS:
+        figures = save_model(Model.load(file), out, file_format)
+    else:
+        index = open_index(file)
+        figures = export_index(index, out, file_format, order=order, subtree_level=level)
     emit_export(as_json, out, figures, time.perf_counter() - start)
 
 

@@ -97,7 +97,8 @@ def _require_zero(model: Model, name: str, where: str) -> None:
     bias = model.parameters().get(name)
     if bias is not None and bias.any():
         raise ArgumentError(
-            f"the model has a bias {where}, which {WHAT} has not: train one without (--no-bias)"
+            f"the model has a bias {where}, which {WHAT} has not: train one without "
+            "(--no-head-bias, or --no-norm-bias for norms of rmsnorm)"
         )
 
 
