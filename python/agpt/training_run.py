@@ -1,8 +1,10 @@
 """A whole training run: steps, held-out evaluations, a log, checkpoints, an end that is safe."""
 
+import collections
 import dataclasses
 import math
 import signal
+import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +24,7 @@ from agpt.trainer import Trainer
 from agpt.training_log import EVALUATION, SAMPLE, START, STEP, STOPPED, TrainingLog
 
 EVALUATIONS_BY_DEFAULT = 10
+STEPS_OF_MEAN = 100
 
 HeldOutEvaluation = Evaluation | SequenceEvaluation
 
@@ -61,9 +64,11 @@ class RunOptions:
     """When the last checkpoint is written, apart from the end; neither means at the end only."""
     keep: int = 0
     """How many checkpoints are also kept under the numbers of their steps, the newest ones."""
-
     sample_every: int | None = None
     """Steps between samples that go into the log; None is as often as evaluations, 0 is never."""
+    eval_seconds: float | None = None
+    """Seconds from the end of an evaluation to the next one, in place of `eval_every`; the first is
+    made before the first step."""
 
     @property
     def best(self) -> Path:
@@ -78,6 +83,9 @@ class RunResult:
     step: int
     positions: int
     loss: float | None
+    """Of the last step, nats."""
+    mean_loss: float | None
+    """Of the last 100 steps."""
     seconds: float
     cpu_seconds: float
     training_seconds: float
@@ -118,11 +126,11 @@ class TrainingRun:
         self._first_step = trainer.step_count
         self._positions = 0
         self._training_seconds = 0.0
-        self._loss: float | None = None
+        self._losses: collections.deque[float] = collections.deque(maxlen=STEPS_OF_MEAN)
         self._evaluation: HeldOutEvaluation | None = None
         self._evaluated_step: int | None = None
         self._can_write = can_write(trainer.model)
-        self._start = self._cpu_start = self._saved_at = 0.0
+        self._start = self._cpu_start = self._saved_at = self._evaluated_at = 0.0
         self._saved_step: int | None = None
 
     @property
@@ -133,7 +141,7 @@ class TrainingRun:
     def run(self) -> RunResult:
         """Makes all steps that are left."""
         self._start, self._cpu_start = time.perf_counter(), time.process_time()
-        self._saved_at = self._start
+        self._saved_at = self._evaluated_at = self._start
         remove_partial(self._options.out)
         with (
             StopSignals() as signals,
@@ -165,9 +173,15 @@ class TrainingRun:
 
     def _evaluate_if_due(self, signals: StopSignals, log: TrainingLog) -> None:
         """Also before the first step of a run that was stopped before its evaluation."""
-        step, every = self._trainer.step_count, self._eval_every()
-        if every > 0 and step % every == 0 and not log.has(EVALUATION, step):
+        step = self._trainer.step_count
+        if self._is_evaluation_due(step) and not log.has(EVALUATION, step):
             self._evaluate(signals, log)
+
+    def _is_evaluation_due(self, step: int) -> bool:
+        seconds, every = self._options.eval_seconds, self._eval_every()
+        if seconds is not None:
+            return step == 0 or time.perf_counter() - self._evaluated_at >= seconds
+        return every > 0 and step % every == 0
 
     def _make_step(self, signals: StopSignals, log: TrainingLog) -> None:
         cpu_start = time.process_time()
@@ -175,7 +189,7 @@ class TrainingRun:
             report = self._trainer.step()
         self._positions += report.positions
         self._training_seconds += report.seconds
-        self._loss = report.loss
+        self._losses.append(report.loss)
         values = report._asdict() | {"unit": self._trainer.unit(report.step)}
         values["positions_per_second"] = report.positions / max(report.seconds, 1e-9)
         values["cpu_seconds"] = time.process_time() - cpu_start
@@ -200,6 +214,7 @@ class TrainingRun:
         if trainer.best_loss is None or evaluation.loss < trainer.best_loss:
             trainer.best_loss = evaluation.loss
             trainer.save_checkpoint(options.best)
+        self._evaluated_at = time.perf_counter()
 
     def _sample_if_due(self, signals: StopSignals, log: TrainingLog) -> None:
         every = self._options.sample_every
@@ -239,7 +254,8 @@ class TrainingRun:
         return RunResult(
             step=self._trainer.step_count,
             positions=self._positions,
-            loss=self._loss,
+            loss=self._losses[-1] if self._losses else None,
+            mean_loss=statistics.fmean(self._losses) if self._losses else None,
             seconds=time.perf_counter() - self._start,
             cpu_seconds=time.process_time() - self._cpu_start,
             training_seconds=self._training_seconds,

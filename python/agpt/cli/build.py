@@ -9,16 +9,8 @@ import click
 from agpt import TrieIndex
 from agpt.cli.byte_size import ByteSize, in_units
 from agpt.cli.conventions import Command, common_options, emit, refuse_given
-from agpt.cli.data_options import (
-    INDEX_SUFFIX,
-    INPUT_FILE,
-    build_index_file,
-    default_output,
-    index_options,
-    one_index,
-    plan_index,
-    read_texts,
-)
+from agpt.cli.data_options import INDEX_SUFFIX, INPUT_FILE, default_output, index_options, one_index
+from agpt.cli.index_inputs import build_index_file, plan_index, read_texts
 from agpt.files import require_writable
 from agpt.interchange import import_index
 

@@ -6,13 +6,10 @@ from typing import Any, TypeVar
 
 import click
 
-from agpt import Corpus, TrieIndex
-from agpt.cli.progress import FractionProgress
-from agpt.data.chunks import Chunks
+from agpt import TrieIndex
 from agpt.data.decompression import STANDARD_INPUT
-from agpt.data.reading import read_corpus
 from agpt.data.texts import DEFAULT_TEXT_FIELD, stem_of
-from agpt.data.tokenizer import TOKENIZER_SUFFIX, TextTokenizer
+from agpt.data.tokenizer import TOKENIZER_SUFFIX
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -25,6 +22,7 @@ INDEX_OPTIONS = (
     "chunk_size",
     "chunk_overlap",
     "val_fraction",
+    "val_tokens",
     "prune_min_mass",
     "prune_min_depth",
     "reverse",
@@ -101,6 +99,12 @@ def index_options(function: Function) -> Function:
                 help="Part of the text that is held out for evaluation.",
             ),
             click.option(
+                "--val-tokens",
+                type=click.IntRange(min=0),
+                show_default="as --val-fraction says",
+                help="Hold out so many tokens at the end of a running text instead.",
+            ),
+            click.option(
                 "--prune-min-mass",
                 type=int,
                 default=1,
@@ -133,7 +137,8 @@ def index_options(function: Function) -> Function:
     return function
 
 
-def _is_pipe(path: Path) -> bool:
+def is_pipe(path: Path) -> bool:
+    """Whether reading a file takes it away: standard input, or a named pipe."""
     return str(path) == STANDARD_INPUT or path.is_fifo()
 
 
@@ -141,7 +146,7 @@ def is_index(path: Path) -> bool:
     """Whether a file is an index rather than a text, by its name or its first bytes."""
     if path.suffix == INDEX_SUFFIX:
         return True
-    if _is_pipe(path):  # what was read of it would be lost
+    if is_pipe(path):  # what was read of it would be lost
         return False
     with path.open("rb") as file:
         return file.read(len(INDEX_BEGINNINGS[0])) in INDEX_BEGINNINGS
@@ -157,7 +162,7 @@ def one_index(paths: Sequence[Path]) -> Path | None:
 
 def default_output(inputs: Sequence[Path], suffix: str) -> Path:
     """Where a result goes by default: beside its one input, or "corpus" in the current folder."""
-    if len(inputs) == 1 and not _is_pipe(inputs[0]):
+    if len(inputs) == 1 and not is_pipe(inputs[0]):
         return Path(stem_of(str(inputs[0])) + suffix)
     return Path(STEM_WITHOUT_NAME + suffix)
 
@@ -167,101 +172,3 @@ def open_index(path: Path) -> TrieIndex:
     with path.open("rb"):
         pass
     return TrieIndex.open(str(path))
-
-
-def require_readable(paths: Sequence[Path]) -> None:
-    """Refuses missing files before the first is read, by an OSError that names one."""
-    for path in paths:
-        if not _is_pipe(path):
-            with path.open("rb"):
-                pass
-
-
-def read_texts(
-    paths: Sequence[Path],
-    tokenizer: str | TextTokenizer,
-    *,
-    documents: bool,
-    text_field: str,
-    chunks: Chunks | None = None,
-) -> Corpus:
-    """Reads texts with a progress bar; a missing file is an OSError that names it."""
-    require_readable(paths)
-    with FractionProgress("reading") as progress:
-        return read_corpus(paths, tokenizer, documents, text_field, progress.update, chunks)
-
-
-def _read_for_index(
-    paths: Sequence[Path],
-    tokenizer: str,
-    starts: str,
-    text_field: str,
-    chunk_size: int | None,
-    chunk_overlap: int | None,
-) -> Corpus:
-    documents = starts == "documents"
-    if chunk_size is None and chunk_overlap is not None:
-        raise click.UsageError("--chunk-overlap needs --chunk-size")
-    if chunk_size is not None and not documents:
-        raise click.UsageError("--chunk-size makes documents: add --starts documents")
-    chunks = None if chunk_size is None else Chunks(chunk_size, chunk_overlap)
-    return read_texts(paths, tokenizer, documents=documents, text_field=text_field, chunks=chunks)
-
-
-def build_index(
-    paths: Sequence[Path],
-    *,
-    depth: int,
-    tokenizer: str,
-    starts: str,
-    text_field: str,
-    chunk_size: int | None = None,
-    chunk_overlap: int | None = None,
-    threads: int = 0,
-    **options: Any,
-) -> TrieIndex:
-    """Builds the index of texts in memory, with a progress bar."""
-    corpus = _read_for_index(paths, tokenizer, starts, text_field, chunk_size, chunk_overlap)
-    with FractionProgress("indexing") as progress:
-        return TrieIndex.build(
-            corpus,
-            depth=depth,
-            starts=starts,
-            threads=threads,
-            progress=progress.update,
-            **options,
-        )
-
-
-def build_index_file(
-    out: Path,
-    paths: Sequence[Path],
-    *,
-    tokenizer: str,
-    starts: str,
-    text_field: str,
-    chunk_size: int | None,
-    chunk_overlap: int | None,
-    **options: Any,
-) -> TrieIndex:
-    """Builds the index of texts straight into a file, with a progress bar, and opens it."""
-    corpus = _read_for_index(paths, tokenizer, starts, text_field, chunk_size, chunk_overlap)
-    with FractionProgress("indexing") as progress:
-        return TrieIndex.build_to(
-            out, corpus, starts=starts, progress=progress.update, remark=progress.say, **options
-        )
-
-
-def plan_index(
-    paths: Sequence[Path],
-    *,
-    tokenizer: str,
-    starts: str,
-    text_field: str,
-    chunk_size: int | None,
-    chunk_overlap: int | None,
-    **options: Any,
-) -> dict[str, Any]:
-    """What the build of the index of texts would cost."""
-    corpus = _read_for_index(paths, tokenizer, starts, text_field, chunk_size, chunk_overlap)
-    return TrieIndex.plan(corpus, starts=starts, **options)

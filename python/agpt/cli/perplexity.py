@@ -14,13 +14,8 @@ import numpy.typing as npt
 from agpt import ArgumentError, Corpus, Model, TrieIndex, Vocabulary
 from agpt.checkpoint import TrainingState, read_checkpoint
 from agpt.cli.conventions import Command, common_options, emit
-from agpt.cli.data_options import (
-    INPUT_FILE,
-    one_index,
-    open_index,
-    read_texts,
-    text_field_option,
-)
+from agpt.cli.data_options import INPUT_FILE, one_index, open_index, text_field_option
+from agpt.cli.index_inputs import read_texts
 from agpt.data.tokenizer import KIND as TOKENIZER_KIND
 from agpt.data.tokenizer import TextTokenizer
 from agpt.evaluation import Evaluation, evaluate

@@ -40,6 +40,18 @@ def _seconds(text: str) -> float | None:
     return seconds if text.endswith("s") and 0 < seconds < math.inf else None
 
 
+def results_option(function: Function) -> Function:
+    """Adds --results; the function takes `run_results`."""
+    return click.option(
+        "--results",
+        f"{PREFIX}results",
+        type=click.Path(path_type=Path),
+        metavar="FILE.tsv",
+        show_default="off",
+        help="Add a line about each run to this table.",
+    )(function)
+
+
 def run_options(function: Function) -> Function:
     """Adds the options; the function takes them with the prefix `run_`."""
     for option in reversed(
@@ -50,6 +62,15 @@ def run_options(function: Function) -> Function:
                 type=click.IntRange(min=0),
                 show_default="a tenth of the run",
                 help="Steps between held-out evaluations; 0 evaluates at the end only.",
+            ),
+            click.option(
+                "--val-interval",
+                f"{PREFIX}eval_seconds",
+                type=click.FloatRange(min=0),
+                metavar="SECONDS",
+                show_default="off",
+                help="Evaluate at the beginning, and whenever so many seconds have passed since "
+                "the last evaluation; 0 evaluates at the end only.",
             ),
             click.option(
                 "--eval-context",
@@ -89,6 +110,7 @@ def run_options(function: Function) -> Function:
                 show_default="off",
                 help="Draw the losses into this file: .png, .svg or .pdf.",
             ),
+            results_option,
         )
     ):
         function = option(function)
@@ -102,13 +124,17 @@ def run_options_of(
     held_out_sequences: SequenceTrie | None = None,
 ) -> RunOptions:
     """What the user chose, for a run that writes to `out`."""
+    every, seconds = options[f"{PREFIX}eval_every"], options[f"{PREFIX}eval_seconds"]
+    if every is not None and seconds is not None:
+        raise click.UsageError("--eval-every and --val-interval say the same: give one of the two")
     return RunOptions(
         out,
-        options[f"{PREFIX}eval_every"],
+        0 if seconds == 0 else every,
         options[f"{PREFIX}eval_context"],
         has_held_out,
         held_out_sequences,
         options[f"{PREFIX}save_every"],
         options[f"{PREFIX}keep"],
         options[f"{PREFIX}sample_every"],
+        seconds or None,
     )

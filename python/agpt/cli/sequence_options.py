@@ -8,7 +8,8 @@ import click
 
 from agpt import SequenceTrie, Vocabulary
 from agpt.cli.conventions import refuse_given
-from agpt.cli.data_options import INDEX_OPTIONS, INPUT_FILE, one_index, require_readable
+from agpt.cli.data_options import INDEX_OPTIONS, INPUT_FILE, one_index
+from agpt.cli.index_inputs import require_readable
 from agpt.cli.progress import FractionProgress
 from agpt.data.reading import ByteCounter
 from agpt.data.sequence_lines import SequenceLine, read_sequence_lines

@@ -10,12 +10,12 @@ from agpt._engine import text_hash
 from agpt.cli.conventions import Command, common_options, emit, refuse_given
 from agpt.cli.data_options import (
     INPUT_FILE,
-    build_index,
     default_output,
     open_index,
     text_field_option,
     tokenizer_option,
 )
+from agpt.cli.index_inputs import build_index
 from agpt.cli.progress import FractionProgress
 from agpt.files import require_writable, write_atomically
 from agpt.synthesis import ARRAY_SUFFIX

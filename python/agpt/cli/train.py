@@ -20,10 +20,17 @@ from agpt.cli.scenario_options import (
     training_defaults,
 )
 from agpt.cli.train_inputs import check_input_options, read_input
-from agpt.cli.train_report import first_line, result_text, result_values, stop_message
+from agpt.cli.train_report import (
+    first_line,
+    result_record,
+    result_text,
+    result_values,
+    stop_message,
+)
 from agpt.cli.training_options import TRAIN_PREFIX, fresh_trainer, training_options
 from agpt.files import require_writable
 from agpt.plots import require_plotting
+from agpt.results_table import append_result, require_results
 from agpt.run_files import last_path_of, log_path_of, resumable_checkpoint
 from agpt.scenarios import Scenario
 from agpt.training_curves import plot_training
@@ -83,6 +90,9 @@ def command(
     picture: Path | None = options[f"{RUN_PREFIX}plot"]
     if picture is not None:
         require_plotting(picture)
+    results: Path | None = options[f"{RUN_PREFIX}results"]
+    if results is not None:
+        require_results(results)
     if resume is None:
         trainer, given_input = fresh_trainer(context, data, backend, options)
     else:
@@ -105,6 +115,9 @@ def command(
     result = _run(context, trainer, run)
     if picture is not None and result.loss is not None:
         plot_training(log_path_of(out), picture)
+    if results is not None and result.stopped_by is None:
+        name = None if scenario is None else scenario.name
+        append_result(results, result_record(name, trainer, run, result))
     emit(as_json, result_values(trainer, run, result), result_text(trainer, run, result))
     if result.stopped_by is not None:
         raise CommandFailure(

@@ -9,7 +9,8 @@ import click
 
 from agpt import SequenceTrie, TrainConfig, TrieIndex, Vocabulary
 from agpt.cli.conventions import refuse_given
-from agpt.cli.data_options import INDEX_OPTIONS, build_index, one_index, open_index
+from agpt.cli.data_options import INDEX_OPTIONS, one_index, open_index
+from agpt.cli.index_inputs import build_index
 from agpt.cli.sequence_options import SEQUENCES, check_sequence_options, read_sequence_trees
 
 DEPTH_BY_DEFAULT = 32

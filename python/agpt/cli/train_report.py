@@ -48,6 +48,7 @@ def result_values(trainer: Trainer, options: RunOptions, result: RunResult) -> d
         "total_steps": trainer.total_steps,
         "positions": result.positions,
         "loss": result.loss,
+        "mean_loss": result.mean_loss,
         "evaluation": None if evaluation is None else evaluation.to_dict(),
         "best_loss": result.best_loss,
         "seconds": result.seconds,
@@ -71,3 +72,25 @@ def result_text(trainer: Trainer, options: RunOptions, result: RunResult) -> str
     if result.best_loss is not None:
         lines.append(f"{options.best}: best held-out loss {result.best_loss:.4f}")
     return "\n".join(lines)
+
+
+def result_record(
+    name: str | None, trainer: Trainer, options: RunOptions, result: RunResult
+) -> dict[str, Any]:
+    """The line of a table of results; `name` is what to call the run, by default its spec."""
+    config, evaluation = trainer.model.config, result.evaluation
+    return {
+        "id": config.spec if name is None else name,
+        "params": trainer.model.n_parameters,
+        "steps": result.step,
+        "final_loss": result.mean_loss,
+        "held_out_loss": None if evaluation is None else evaluation.loss,
+        "mode": trainer.config.mode,
+        "context": trainer.context,
+        "positions": result.positions,
+        "seconds": result.training_seconds,
+        "lr": trainer.config.lr,
+        "seed": trainer.config.seed,
+        "dtype": trainer.model.dtype,
+        "model": str(options.out),
+    }
