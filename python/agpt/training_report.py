@@ -67,7 +67,7 @@ def read_run(run: Path) -> RunRecord:
 
 def report_page(run: RunRecord) -> Page:
     """The page; sections of which the log says nothing are left out."""
-    page = Page(run.name, _summary(run))
+    page = Page(f"Training of {run.name}", _summary(run))
     page.add("Result", definitions(_figures(run), "figures"))
     page.add("Loss", *_loss(run))
     if any(event.get("by_depth") for event in run.evaluations):
@@ -98,10 +98,10 @@ def _summary(run: RunRecord) -> str:
 def _figures(run: RunRecord) -> dict[str, object]:
     figures: dict[str, object] = {}
     if run.best is not None:
-        figures["best held-out loss, nats"] = f"{run.best['loss']:.4f}"
+        at = f"best held-out loss, nats, at step {run.best['step']:,}"
+        figures[at] = f"{run.best['loss']:.4f}"
         if run.best.get("bits_per_character") is not None:
             figures["bits per character"] = f"{run.best['bits_per_character']:.4f}"
-        figures["at step"] = run.best["step"]
     figures["last training loss, smoothed"] = f"{smoothed(run.curves.loss)[-1]:.4f}"
     figures["positions trained"] = run.curves.positions[-1]
     figures["seconds of training"] = f"{run.curves.seconds[-1]:,.1f}"

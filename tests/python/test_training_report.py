@@ -181,3 +181,19 @@ def test_what_is_no_run_is_one_sentence(run_command: Callable[..., Result], tmp_
     assert_fails(run_command(report, log), 1, "no step")
     log.write_text('{"event": "step", "step": 1}\n', encoding="utf-8")
     assert_fails(run_command(report, log), 1, "no log of agpt-train", "positions")
+
+
+def test_a_run_on_sequences_has_a_page_without_what_it_did_not_measure(
+    run_json: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    lines = tmp_path / "sums.jsonl"
+    sums = [{"prompt": f"{a}+{b}=", "completion": str(a + b)} for a in range(5) for b in range(5)]
+    lines.write_text("".join(json.dumps(line) + "\n" for line in sums))
+    options = ["--sequences", "--val-fraction", "0.25", "--steps", "4", "--d-model", "16"]
+    run_json(train, lines, *options)
+    values = run_json(report, lines.with_suffix(".safetensors"))
+    assert values["evaluations"] == values["samples"] == 5
+    content = Path(values["page"]).read_text(encoding="utf-8")
+    titles = re.findall(r"<h2[^>]*>([^<]*)</h2>", content)
+    assert titles[:3] == ["Result", "Loss", "Samples"]
+    assert f"{values['best_loss']:.4f}" in content

@@ -14,6 +14,9 @@ from agpt.inspection.tokens import ReadText
 from agpt.model import Model
 
 
+MOST_TOKENS_OF_SMALL_MAPS = 16
+
+
 def setting_text(value: Any) -> Any:
     """A setting as a page shows it."""
     if isinstance(value, (list, tuple)):
@@ -104,11 +107,12 @@ def attention_page(model: Model, name: str, attention: TextAttention) -> Page:
     """A heat map of each head, the norms of the residual stream, the mask."""
     page = Page(f"Attention of {name}", _text_line(attention.text))
     names = attention.text.names
+    kind = "heads" if len(names) <= MOST_TOKENS_OF_SMALL_MAPS else "heads large"
     for layer in range(model.config.n_layers):
         heads = [h for h in attention.heads if h.layer == layer]
         page.add(
             f"Layer {layer + 1}",
-            element("div", *(_head_figure(h, names) for h in heads), class_="heads"),
+            element("div", *(_head_figure(h, names) for h in heads), class_=kind),
         )
     page.add(
         "Residual stream",
