@@ -13,7 +13,6 @@ from agpt.inspection.tensors import tensor_histogram, tensor_summaries
 from agpt.inspection.tokens import ReadText
 from agpt.model import Model
 
-
 MOST_TOKENS_OF_SMALL_MAPS = 16
 
 
