@@ -1,7 +1,6 @@
 """How fast a configuration trains here: steps for a while, where their time goes, what is left."""
 
 import dataclasses
-import math
 import time
 from collections.abc import Callable
 
@@ -11,7 +10,7 @@ from agpt.step_report import StepReport
 from agpt.token_text import VALIDATION
 from agpt.train_config import resolved_threads
 from agpt.trainer import Trainer
-from agpt.training_run import EVALUATIONS_BY_DEFAULT
+from agpt.training_run import default_eval_every
 
 FEWEST_STEPS = 3
 
@@ -130,5 +129,5 @@ def _evaluation_seconds(trainer: Trainer, held_out_sequences: SequenceTrie | Non
 
 def _n_evaluations(total_steps: int) -> int:
     """Those of agpt-train by default: before the first step, at each tenth, at the end."""
-    every = math.ceil(total_steps / EVALUATIONS_BY_DEFAULT)
+    every = default_eval_every(total_steps)
     return 1 + total_steps // every + (total_steps % every > 0)

@@ -239,7 +239,7 @@ class TrainingRun:
     def _eval_every(self) -> int:
         every = self._options.eval_every
         if every is None:
-            return math.ceil(self._trainer.total_steps / EVALUATIONS_BY_DEFAULT)
+            return default_eval_every(self._trainer.total_steps)
         return every
 
     def _save_last(self) -> None:
@@ -264,6 +264,11 @@ class TrainingRun:
             stopped_by=stopped_by,
             written=self.has_written,
         )
+
+
+def default_eval_every(total_steps: int) -> int:
+    """Steps between evaluations where nothing else is said: a tenth of the run."""
+    return math.ceil(total_steps / EVALUATIONS_BY_DEFAULT)
 
 
 def evaluation_line(mode: str, elapsed: float, step: int, evaluation: HeldOutEvaluation) -> str:

@@ -9,6 +9,7 @@ import pytest
 from agpt import Model
 from agpt.cli import main
 from agpt.cli.build import command as build
+from agpt.cli.compare import command as compare
 from agpt.cli.download import command as download
 from agpt.cli.generate import command as generate
 from agpt.cli.perplexity import command as perplexity
@@ -49,6 +50,7 @@ def test_the_table_for_the_reference_names_options_that_exist() -> None:
         ("from_reference_trainer.md", "agpt-train", train),
         ("training.md", "agpt-train", train),
         ("training.md", "agpt-build", build),
+        ("training.md", "agpt-compare", compare),
         ("evaluation.md", "agpt-perplexity", perplexity),
         ("scenarios.md", "agpt-train", train),
         ("scenarios.md", "agpt-generate", generate),

@@ -29,6 +29,7 @@ VERBS = (
     "trace",
     "report",
     "bench",
+    "compare",
     "download",
     "info",
 )

@@ -1,6 +1,7 @@
 """The options that say what is trained, on what and how; and the fresh trainer that they make."""
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -53,17 +54,44 @@ def training_options(function: Function) -> Function:
     return function
 
 
-def fresh_trainer(
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """What the options say, with the data that were read for it."""
+
+    given_input: TrainingInput
+    config: TrainConfig
+    model_settings: dict[str, Any]
+    options: dict[str, Any]
+    backend: str
+
+    def fresh_trainer(
+        self, model_changes: Mapping[str, Any] | None = None, seed: int | None = None
+    ) -> Trainer:
+        """A trainer of a new model, of other sizes or from another seed where these are given."""
+        config = self.config if seed is None else dataclasses.replace(self.config, seed=seed)
+        settings = {**self.model_settings, **(model_changes or {})}
+        model = new_model(self.given_input, config, self.options, settings)
+        return Trainer(model, self.given_input.data, config, self.backend)
+
+
+def read_training(
     context: click.Context, data: Sequence[Path], backend: str, options: dict[str, Any]
-) -> tuple[Trainer, TrainingInput]:
-    """A trainer of a new model, and what it reads; `options` are all of the command's."""
+) -> Training:
+    """Reads the data; `options` are all of the command's."""
     model_settings = model_settings_of(context, options)
     config = TrainConfig.preset(options["preset"], **_train_settings_of(context, options))
     given_input = read_input(
         data, config, options, model_context=model_settings.get("context"), vocabulary=None
     )
-    model = new_model(given_input, config, options, model_settings)
-    return Trainer(model, given_input.data, config, backend), given_input
+    return Training(given_input, config, model_settings, options, backend)
+
+
+def fresh_trainer(
+    context: click.Context, data: Sequence[Path], backend: str, options: dict[str, Any]
+) -> tuple[Trainer, TrainingInput]:
+    """A trainer of a new model, and what it reads."""
+    training = read_training(context, data, backend, options)
+    return training.fresh_trainer(), training.given_input
 
 
 def _train_settings_of(context: click.Context, options: dict[str, Any]) -> dict[str, Any]:
