@@ -178,6 +178,7 @@ BatchTotals BatchRunner<Real>::run_slot(const StepWork& work, Index begin, Index
   }
   if (started) worker.transformer->finish_series(gradient);
   totals.loss += worker.stream->take_loss();
+  totals.computing_seconds += watch.lap();
   return totals;
 }
 

@@ -46,6 +46,9 @@ class BatchRunner {
  public:
   BatchRunner(const ModelConfig& config, const ParameterTable& table, Backend<Real>& backend, int n_threads);
 
+  /// Threads that compute; with a device one, which feeds it.
+  int n_workers() const { return static_cast<int>(workers_.size()); }
+
   /// Adds the gradient of the sum of losses to that of `state`; scale (tensors) multiplies what each tensor gets, empty
   /// is 1.
   BatchTotals run(const StepWork& work, TrainingState<Real>& state, std::span<const double> scale,

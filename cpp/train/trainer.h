@@ -60,6 +60,8 @@ class Trainer {
 
   const StepSource& source() const { return *source_; }
   std::string backend_description() const { return backend_->description(); }
+  /// Threads whose time the parts of a step's seconds sum up.
+  int n_workers() const { return runner_.n_workers(); }
   const Schedule& schedule() const { return config_.schedule; }
   void set_base_learning_rate(double base);
   /// Of the next step: the schedule's times the factor of what the step covers.

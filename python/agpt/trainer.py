@@ -225,6 +225,11 @@ class Trainer:
         return str(self._engine.backend_description)
 
     @property
+    def n_workers(self) -> int:
+        """Threads whose time the seconds of a step's parts sum up; one feeds a device."""
+        return int(self._engine.n_workers)
+
+    @property
     def device_statistics(self) -> DeviceStatistics:
         """What the backend's device did since the trainer was made; zeros without a device."""
         counts = self._engine.device_statistics

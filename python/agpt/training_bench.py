@@ -8,7 +8,6 @@ from agpt._engine import SequenceTrie
 from agpt.sequence_evaluation import evaluate_tree
 from agpt.step_report import StepReport
 from agpt.token_text import VALIDATION
-from agpt.train_config import resolved_threads
 from agpt.trainer import Trainer
 from agpt.training_run import default_eval_every
 
@@ -93,16 +92,15 @@ def measure_training(
     measured, cpu_measured = time.perf_counter() - start, time.process_time() - cpu_start
     evaluation = _evaluation_seconds(trainer, held_out_sequences) if has_held_out else None
     passes = trainer.total_steps / trainer.steps_per_pass
-    threads = resolved_threads(trainer.config.threads)
     return TrainingSpeed(
         backend=trainer.backend_description,
         n_parameters=trainer.model.n_parameters,
-        threads=threads,
+        threads=trainer.n_workers,
         steps=len(reports),
         positions=sum(report.positions for report in reports),
         seconds=measured,
         cpu_seconds=cpu_measured,
-        step_seconds=_step_seconds(reports, threads, measured),
+        step_seconds=_step_seconds(reports, trainer.n_workers, measured),
         evaluation_seconds=evaluation,
         total_steps=trainer.total_steps,
         total_positions=round(passes * trainer.pass_positions),

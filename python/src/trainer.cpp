@@ -187,7 +187,10 @@ void bind_trainer_of(nb::module_& m, const char* name) {
       .def_prop_ro(
           "joined_rows", [](Bound& self) { return self.trainer.joined_rows(); },
           "Rows up to which a device's batches are joined; 0 where they are not.")
-      .def_prop_ro("backend_description", [](Bound& self) { return self.trainer.backend_description(); });
+      .def_prop_ro("backend_description", [](Bound& self) { return self.trainer.backend_description(); })
+      .def_prop_ro(
+          "n_workers", [](Bound& self) { return self.trainer.n_workers(); },
+          "Threads whose time the parts of a step's seconds sum up.");
 }
 
 }  // namespace
