@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from agpt import ArgumentError, FormatError, Model, ModelConfig, TrainConfig
 from agpt.checkpoint import read_checkpoint
+from agpt.cli.bench import command as bench
+from agpt.cli.compare import command as compare
 from agpt.cli.generate import command as generate
 from agpt.cli.train import command as train
 from agpt.data.chunks import Chunks
@@ -176,6 +178,14 @@ def test_the_command_line_overrides_a_scenario(small: Path, run_json: RunJson) -
     assert resumed["model"] == "mine.safetensors"
     sample = run_json(generate, "mine.safetensors", "-s", small, "-n", 1, "--max-tokens", 9)
     assert (len(sample["samples"]), sample["max_tokens"]) == (1, 9)
+
+
+def test_a_scenario_can_be_measured_and_compared(small: Path, run_json: RunJson) -> None:
+    measured = run_json(bench, "--scenario", small, "--measure", 0)
+    assert (measured["total_steps"], measured["model"]["d_model"]) == (3, 8)
+    compared = run_json(compare, "--scenario", small, "--specs", "d2x4n1,d4x4n2")
+    trained = run_json(train, "--scenario", small)
+    assert compared["models"][0]["runs"][0]["loss"] == trained["mean_loss"]
 
 
 def test_a_scenario_can_train_on_the_trie(small: Path, run_json: RunJson) -> None:

@@ -8,17 +8,18 @@ import click
 
 from agpt import NonFiniteError
 from agpt.cli.conventions import Command, CommandFailure, common_options, emit
-from agpt.cli.data_options import INPUT_FILE
 from agpt.cli.preset_options import apply_preset
 from agpt.cli.progress import FractionProgress
+from agpt.cli.scenario_options import data_to_train_on, training_data
 from agpt.cli.train_inputs import check_input_options
 from agpt.cli.training_options import fresh_trainer, training_options
+from agpt.scenarios import Scenario
 from agpt.step_report import StepReport
 from agpt.training_bench import TrainingSpeed, measure_training
 
 
 @click.command("agpt-bench", cls=Command)
-@click.argument("data", type=INPUT_FILE, nargs=-1, required=True, metavar="INDEX|CORPUS...")
+@training_data
 @click.option(
     "--measure",
     type=click.FloatRange(min=0),
@@ -34,6 +35,8 @@ def command(
     context: click.Context,
     /,
     data: tuple[Path, ...],
+    scenario: Scenario | None,
+    data_folder: Path,
     measure: float,
     backend: str,
     as_json: bool,
@@ -43,6 +46,7 @@ def command(
 
     A fresh model makes some steps and is thrown away: no checkpoint is read or written.
     """
+    data = data_to_train_on(context, data, scenario, data_folder)
     apply_preset(context, options)
     check_input_options(context, data, options)
     trainer, given_input = fresh_trainer(context, data, backend, options)

@@ -14,9 +14,9 @@ from agpt.cli.conventions import (
     plot_option,
     refuse_given,
 )
-from agpt.cli.data_options import INPUT_FILE
 from agpt.cli.preset_options import MODEL_PREFIX, SETTINGS_OF_SPECS, apply_preset
 from agpt.cli.progress import FractionProgress
+from agpt.cli.scenario_options import data_to_train_on, training_data
 from agpt.cli.sequence_options import SEQUENCES
 from agpt.cli.train_inputs import check_input_options
 from agpt.cli.training_options import TRAIN_PREFIX, Training, read_training, training_options
@@ -29,6 +29,7 @@ from agpt.comparison import (
 )
 from agpt.head_widths import settings_of_spec
 from agpt.plots import require_plotting
+from agpt.scenarios import Scenario
 from agpt.training_run import default_eval_every
 
 SEED = f"{TRAIN_PREFIX}seed"
@@ -65,7 +66,7 @@ def _read_seeds(
 
 
 @click.command("agpt-compare", cls=Command)
-@click.argument("data", type=INPUT_FILE, nargs=-1, required=True, metavar="INDEX|CORPUS...")
+@training_data
 @click.option(
     "--specs",
     required=True,
@@ -100,6 +101,8 @@ def command(
     context: click.Context,
     /,
     data: tuple[Path, ...],
+    scenario: Scenario | None,
+    data_folder: Path,
     specs: dict[str, dict[str, Any]],
     seeds: list[int] | None,
     eval_every: int | None,
@@ -114,6 +117,7 @@ def command(
     All see the same windows or parts of the trie in the same order, a step of each in turn, and
     are scored on the same held-out text. Nothing is saved.
     """
+    data = data_to_train_on(context, data, scenario, data_folder)
     _check(context, data, seeds, options)
     if plot is not None:
         require_plotting(plot)

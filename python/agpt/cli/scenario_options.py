@@ -8,6 +8,7 @@ import click
 
 from agpt._engine import ArgumentError, FormatError
 from agpt.cli.conventions import CommandFailure, failure_of
+from agpt.cli.data_options import INPUT_FILE
 from agpt.cli.preset_options import MODEL_PREFIX
 from agpt.cli.training_options import TRAIN_PREFIX
 from agpt.data_sets import data_set_at
@@ -16,6 +17,7 @@ from agpt.scenarios import PRESET, Scenario, read_scenario, scenario_names
 Function = TypeVar("Function", bound=Callable[..., Any])
 DefaultsOf = Callable[[Scenario], dict[str, Any]]
 
+DATA = "INDEX|CORPUS..."
 MODEL_SUFFIX = ".safetensors"
 FOLDER_VARIABLE = "AGPT_DATA"
 SAMPLES_BY_DEFAULT, TEMPERATURE_BY_DEFAULT, SEED = 20, 0.5, 42
@@ -51,17 +53,37 @@ def scenario_option(defaults_of: DefaultsOf) -> Callable[[Function], Function]:
     )
 
 
-def data_folder_option(function: Function) -> Function:
-    """Adds --data-folder; the function takes `data_folder`."""
-    return click.option(
-        "--data-folder",
-        type=click.Path(path_type=Path),
-        default=Path(),
-        envvar=FOLDER_VARIABLE,
-        show_envvar=True,
-        show_default="the current one",
-        help="The folder below which --scenario looks for its data.",
-    )(function)
+def training_data(function: Function) -> Function:
+    """Adds DATA, --scenario and --data-folder: what `data_to_train_on` makes of them is `data`.
+
+    The function takes `data`, `scenario` and `data_folder`.
+    """
+    for option in (
+        click.option(
+            "--data-folder",
+            type=click.Path(path_type=Path),
+            default=Path(),
+            envvar=FOLDER_VARIABLE,
+            show_envvar=True,
+            show_default="the current one",
+            help="The folder below which --scenario looks for its data.",
+        ),
+        scenario_option(training_defaults),
+        click.argument("data", type=INPUT_FILE, nargs=-1, metavar=DATA),
+    ):
+        function = option(function)
+    return function
+
+
+def data_to_train_on(
+    context: click.Context, data: tuple[Path, ...], scenario: Scenario | None, folder: Path
+) -> tuple[Path, ...]:
+    """The files that the user named, or that of the scenario below the folder of data."""
+    if data:
+        return data
+    if scenario is None:
+        raise click.UsageError(f"Missing argument '{DATA}'.", context)
+    return (_data_of_scenario(context, scenario, folder),)
 
 
 def model_file_of(scenario: Scenario) -> Path:
@@ -94,7 +116,7 @@ def generation_defaults(scenario: Scenario) -> dict[str, Any]:
     }
 
 
-def data_of_scenario(context: click.Context, scenario: Scenario, folder: Path) -> Path:
+def _data_of_scenario(context: click.Context, scenario: Scenario, folder: Path) -> Path:
     """The file that a scenario trains on, below the folder of data."""
     path = folder / scenario.data.path
     if path.exists():

@@ -13,12 +13,7 @@ from agpt.cli.preset_options import MODEL_PREFIX, apply_preset
 from agpt.cli.progress import StepProgress
 from agpt.cli.run_options import PREFIX as RUN_PREFIX
 from agpt.cli.run_options import run_options, run_options_of
-from agpt.cli.scenario_options import (
-    data_folder_option,
-    data_of_scenario,
-    scenario_option,
-    training_defaults,
-)
+from agpt.cli.scenario_options import data_to_train_on, training_data
 from agpt.cli.train_inputs import check_input_options, read_input
 from agpt.cli.train_report import (
     first_line,
@@ -42,9 +37,7 @@ COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
 
 
 @click.command("agpt-train", cls=Command)
-@click.argument("data", type=INPUT_FILE, nargs=-1, metavar="INDEX|CORPUS...")
-@scenario_option(training_defaults)
-@data_folder_option
+@training_data
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -78,8 +71,7 @@ def command(
     With --sequences DATA are JSON lines instead: prompts with completions, texts, tokens. With
     --scenario DATA may be left out.
     """
-    if not data:
-        data = (_data_of(context, scenario, data_folder),)
+    data = data_to_train_on(context, data, scenario, data_folder)
     apply_preset(context, options)
     check_input_options(context, data, options)
     if resume is not None and context.get_parameter_source("out") is not COMMAND_LINE:
@@ -125,12 +117,6 @@ def command(
             stop_message(run, result),
             EXIT_BY_SIGNAL + int(result.stopped_by),
         )
-
-
-def _data_of(context: click.Context, scenario: Scenario | None, folder: Path) -> Path:
-    if scenario is None:
-        raise click.UsageError("Missing argument 'INDEX|CORPUS...'.", context)
-    return data_of_scenario(context, scenario, folder)
 
 
 def _run(context: click.Context, trainer: Trainer, options: RunOptions) -> RunResult:
