@@ -8,6 +8,7 @@ import pytest
 from agpt import Model, TrainConfig, Trainer, TrieIndex
 from agpt.cli.bench import command as bench
 from agpt.cli.train import command as train
+from agpt.scenarios import read_scenario
 from agpt.training_bench import StepSeconds, TrainingSpeed, measure_training
 from agpt.training_log import EVALUATION, read_log
 from agpt.training_run import RunOptions, TrainingRun
@@ -86,3 +87,17 @@ def test_mistakes_are_one_sentence(
     assert_fails(run_command(bench, tmp_path / "none.txt"), 1, "no such file")
     assert_fails(run_command(bench, corpus_file, "--heads", "5"), 1, "heads")
     assert_fails(run_command(bench, corpus_file, "--lr", "1e30", *SMALL), 1, "not a finite")
+
+
+def test_a_scenario_is_measured_as_it_stands(
+    run_json: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    scenario = read_scenario("names")
+    path = tmp_path / scenario.data.path
+    path.parent.mkdir(parents=True)
+    path.write_text("\n".join(["anna", "bob", "carla", "dora", "ed"] * 9), encoding="utf-8")
+    options = ["--scenario", "names", "--data-folder", tmp_path, "--measure", "0"]
+    values = run_json(bench, *options)
+    assert values["total_steps"] == scenario.train_settings()["steps"]
+    assert values["dtype"] == scenario.training.dtype
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == [path]
