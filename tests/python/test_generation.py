@@ -160,7 +160,7 @@ def test_a_chain_has_as_many_characters_as_asked_for(
     printed = run_command(generate, *chain, "--max-chars", 90).stdout
     assert len(printed) == 90 + 1
     assert printed.startswith("bob")
-    assert run_command(generate, *chain, "--max-chars", 2).stdout == "bo\n"
+    assert run_command(generate, *chain, "--max-chars", 2).stdout == "bob\n"
     assert len(run_json(generate, *chain)["samples"][0]) == 2000 - len("bob")
 
 
@@ -179,3 +179,35 @@ def test_a_chain_of_a_model_without_documents_goes_on(
     model = make_model()
     text = model.generate("the ", chain_context=2, max_tokens=40)[0]
     assert len(text) == 40
+
+
+def test_every_line_of_a_file_is_continued(
+    model_file: Path, tmp_path: Path, run_json: RunJson, run_command: RunCommand
+) -> None:
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("an\n\n bob \n", encoding="utf-8")
+    options = [model_file, "--prompts", prompts, "--temperature", 0, "-n", 2, "--max-tokens", 3]
+    results = run_json(generate, *options)["results"]
+    assert [result["prompt"] for result in results] == ["an", "bob"]
+    for result in results:
+        alone = [model_file, "-i", result["prompt"], *options[3:]]
+        assert result["samples"] == run_json(generate, *alone)["samples"]
+    lines = run_command(generate, *options).stdout.splitlines()
+    assert [line[:2] for line in lines] == ["an", "an", "bo", "bo"]
+    refused = run_command(generate, *options, "-i", "an")
+    assert_fails(refused, 2, "--prompt and --prompts say the same")
+    prompts.write_text("\n \n", encoding="utf-8")
+    assert_fails(run_command(generate, *options), 2, "prompts.txt has no prompt")
+
+
+@pytest.mark.parametrize("generator", ["engine", "python"])
+def test_without_a_seed_every_text_is_another_and_can_be_had_again(
+    model_file: Path, run_json: RunJson, run_command: RunCommand, generator: str
+) -> None:
+    options = [model_file, "--generator", generator, "--max-tokens", 60, "--no-stop-at-end"]
+    first, second = (run_json(generate, *options, "--no-seed") for _ in range(2))
+    assert first["samples"] != second["samples"]
+    again = run_json(generate, *options, "--seed", first["seed"])
+    assert again["samples"] == first["samples"]
+    refused = run_command(generate, *options, "--no-seed", "--seed", 1)
+    assert_fails(refused, 2, "--seed and --no-seed say two things")

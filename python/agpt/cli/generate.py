@@ -1,6 +1,7 @@
 """agpt-generate: a model writes text."""
 
 import random
+import secrets
 import time
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import click
 
 from agpt import Model
-from agpt.cli.conventions import Command, common_options, emit
+from agpt.cli.conventions import Command, common_options, emit, refuse_given
 from agpt.cli.data_options import INPUT_FILE
 from agpt.cli.generation_options import (
     TOKENS_BY_DEFAULT,
@@ -19,8 +20,10 @@ from agpt.cli.generation_options import (
 )
 from agpt.cli.progress import FractionProgress
 from agpt.cli.scenario_options import generation_defaults, require_model_of, scenario_option
+from agpt.data.texts import TextFiles
 from agpt.scenarios import Scenario
 
+SEED_BITS = 32
 SEPARATOR = "\n----------\n"
 
 
@@ -35,9 +38,17 @@ SEPARATOR = "\n----------\n"
     show_default="none",
     help="Text that the model continues.",
 )
+@click.option(
+    "--prompts",
+    "prompts_file",
+    type=INPUT_FILE,
+    metavar="FILE",
+    help="Continue each line of this text that is not empty, one after the other.",
+)
 @generation_options
 @click.option("-n", "--n-samples", type=int, default=1, show_default=True, help="How many samples.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the drawing.")
+@click.option("--no-seed", is_flag=True, help="Draw another text each time; --json has the seed.")
 @click.option(
     "--generator",
     type=click.Choice(["engine", "python"]),
@@ -55,8 +66,10 @@ def command(
     model: Path,
     scenario: Scenario | None,
     prompt: str,
+    prompts_file: Path | None,
     n_samples: int,
     seed: int,
+    no_seed: bool,
     generator: str,
     backend: str,
     as_json: bool,
@@ -68,43 +81,62 @@ def command(
     and the draws go on, without --seed, where those of the training ended.
     """
     check_chain(context, options)
+    prompts = _prompts_of(context, prompt, prompts_file)
     if scenario is not None:
         require_model_of(context, scenario, model)
     loaded = Model.load(model)
-    most_tokens = TOKENS_BY_DEFAULT
+    if no_seed:
+        refuse_given(context, ("seed",), "and --no-seed say two things: give one of them")
+        seed = secrets.randbits(SEED_BITS)
     if scenario is not None:
-        prompt = _known_part(loaded, prompt)
-        most_tokens = max(1, loaded.config.context - loaded.encode(prompt).size)
-        if not _has_given(context, "n_samples") and options["chain"]:
+        prompts = [_known_part(loaded, text) for text in prompts]
+        if options["chain"] and not _has_given(context, "n_samples"):
             n_samples = 1
-        if not _has_given(context, "seed", "generator") and loaded.generator is not None:
+        draws_on = loaded.generator is not None and not no_seed
+        if draws_on and not _has_given(context, "seed", "generator"):
             generator = "python"
-    settings = generation_settings(options, most_tokens)
+    draws = _python_generator(context, loaded, seed, no_seed) if generator == "python" else None
+    shared = {"seed": seed, "n_samples": n_samples, "backend": backend, "generator": draws}
     start = time.perf_counter()
+    written = [
+        _continue(loaded, text, options, shared, fits_context=scenario is not None)
+        for text in prompts
+    ]
+    values = {"model": str(model), "seed": seed, "seconds": time.perf_counter() - start}
+    values |= written[0] if prompts_file is None else {"results": written}
+    texts = [result["prompt"] + sample for result in written for sample in result["samples"]]
+    emit(as_json, values, _separator_of(loaded, options["chain"]).join(texts))
+
+
+def _prompts_of(context: click.Context, prompt: str, file: Path | None) -> list[str]:
+    if file is None:
+        return [prompt]
+    refuse_given(context, ("prompt",), "and --prompts say the same: give one of the two")
+    lines = TextFiles((str(file),)).documents()
+    if prompts := [line.strip() for line in lines if line.strip()]:
+        return prompts
+    raise click.UsageError(f"{file} has no prompt: each line that is not empty is one", context)
+
+
+def _continue(
+    model: Model,
+    prompt: str,
+    options: dict[str, Any],
+    shared: dict[str, Any],
+    fits_context: bool,
+) -> dict[str, Any]:
+    """The samples of a prompt with the settings that they were drawn with."""
+    room = max(1, model.config.context - model.encode(prompt).size)
+    settings = generation_settings(options, room if fits_context else TOKENS_BY_DEFAULT)
     with FractionProgress("writing") as progress:
-        samples = loaded.generate(
+        samples = model.generate(
             prompt,
-            seed=seed,
-            n_samples=n_samples,
-            backend=backend,
-            generator=_python_generator(context, loaded, seed) if generator == "python" else None,
             progress=lambda done: progress.update(done / max(1, settings["max_tokens"])),
             **settings,
+            **shared,
         )
-    seconds = time.perf_counter() - start
     texts = cut_texts([prompt + sample for sample in samples], options)
-    emit(
-        as_json,
-        {
-            "model": str(model),
-            "prompt": prompt,
-            "samples": [text[len(prompt) :] for text in texts],
-            "seed": seed,
-            "seconds": seconds,
-        }
-        | settings,
-        _separator_of(loaded, options["chain"]).join(texts),
-    )
+    return {"prompt": prompt, "samples": [text[len(prompt) :] for text in texts]} | settings
 
 
 def _separator_of(model: Model, is_chain: bool) -> str:
@@ -130,8 +162,10 @@ def _has_given(context: click.Context, *names: str) -> bool:
     return click.core.ParameterSource.COMMANDLINE in sources
 
 
-def _python_generator(context: click.Context, model: Model, seed: int) -> random.Random:
-    if _has_given(context, "seed"):
+def _python_generator(
+    context: click.Context, model: Model, seed: int, no_seed: bool
+) -> random.Random:
+    if no_seed or _has_given(context, "seed"):
         return random.Random(seed)
     if model.generator is None:
         raise click.UsageError(
