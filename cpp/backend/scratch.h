@@ -1,6 +1,7 @@
 // Numbered scratch matrices of a host stream: allocated on first use, grown when a batch is larger, reused otherwise.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "cpp/backend/backend.h"
@@ -17,6 +18,8 @@ class HostScratch {
     const Index stride = padded_width(columns);
     Slot& held = slots_[number];
     if (held.stride != stride || held.rows < rows) {
+      // A slot that grows does it by half at least: generation asks for a little more with every token.
+      if (held.stride == stride) rows = std::max(rows, held.rows + held.rows / 2);
       held.buffer = AlignedBuffer<Real>();  // given back first, so that growing does not count twice
       held.buffer = AlignedBuffer<Real>(static_cast<size_t>(rows * stride), "the activations of a batch");
       held.stride = stride;

@@ -92,10 +92,10 @@ int32_t Inference<Real>::append_chain(std::span<const Token> tokens, int32_t par
 }
 
 template <class Real>
-Rows<Real> Inference<Real>::compute(Index begin, int tile_rows, Index capacity) {
+Rows<Real> Inference<Real>::compute(Index begin, Index capacity) {
   const FlushDenormals flush;
   batch_.n_leading_ghosts = begin;
-  build_tiles(batch_, tile_rows, begin);
+  build_tiles(batch_, backend_->tile_rows(), begin);
   return transformer_.logits(batch_, begin, capacity);
 }
 
@@ -107,7 +107,7 @@ Rows<Real> Inference<Real>::compute_chain(std::span<const Token> tokens) {
                                                                       std::to_string(model_.context));
   batch_.clear();
   append_chain(tokens, -1);
-  return compute(0, backend_->tile_rows(), batch_.n_rows());
+  return compute(0, batch_.n_rows());
 }
 
 template <class Real>
@@ -175,8 +175,12 @@ template <class Real>
 std::vector<std::vector<Token>> Inference<Real>::generate(std::span<const Token> prompt, const GenerationConfig& config,
                                                           const std::function<void(Index)>& progress) {
   require_fitting(prompt, config);
-  const auto context = static_cast<size_t>(model_.context), n_samples = static_cast<size_t>(config.n_samples);
-  const Index capacity = static_cast<Index>(context * n_samples);
+  const auto n_samples = static_cast<size_t>(config.n_samples);
+  const std::vector<Token> read = read_of_prompt(prompt, config);
+  const auto n_read = static_cast<Index>(read.size());
+  const bool reads_again = n_read + config.max_tokens > model_.context;
+  const Index capacity =
+      reads_again ? model_.context * config.n_samples : n_read + config.max_tokens * config.n_samples;
 
   std::vector<std::vector<Token>> texts(n_samples, {prompt.begin(), prompt.end()});
   std::vector<std::function<double()>> uniforms(n_samples, config.uniform);
@@ -184,11 +188,11 @@ std::vector<std::vector<Token>> Inference<Real>::generate(std::span<const Token>
     for (size_t s = 0; s < n_samples; ++s)
       uniforms[s] = [random = Random(mix_bits(config.seed) + s)]() mutable { return random.uniform(); };
   batch_.clear();
-  std::vector<int32_t> last(n_samples, append_chain(read_of_prompt(prompt, config), -1));
+  std::vector<int32_t> last(n_samples, append_chain(read, -1));
   std::vector<bool> ended(n_samples, false);
   const Index columns = model_.vocab_size;
   Index first_read = last[0];
-  std::vector<Real> rows = rows_from(compute(0, backend_->tile_rows(), capacity), columns, first_read);
+  std::vector<Real> rows = rows_from(compute(0, capacity), columns, first_read);
   std::vector<double> logits(static_cast<size_t>(columns));
 
   for (Index n = 0; n < config.max_tokens; ++n) {
@@ -219,7 +223,7 @@ std::vector<std::vector<Token>> Inference<Real>::generate(std::span<const Token>
           full ? append_chain(reread_of(texts[s], config), -1) : append_chain(std::span(texts[s]).last(1), last[s]);
     }
     first_read = begin;
-    rows = rows_from(compute(begin, 1, capacity), columns, first_read);
+    rows = rows_from(compute(begin, capacity), columns, first_read);
   }
   for (std::vector<Token>& text : texts) text.erase(text.begin(), text.begin() + static_cast<Index>(prompt.size()));
   return texts;

@@ -7,6 +7,7 @@
 // 64) run whole chunks in registers. Scores go through memory between chunks, which stays in the first-level cache.
 #pragma once
 
+#include "cpp/backend/cpu/kernels/attend_row.h"
 #include "cpp/backend/cpu/kernels/simd.h"
 
 namespace agpt::AGPT_KERNELS_NAMESPACE {
@@ -151,6 +152,7 @@ template <class Real>
 void attend(const AttentionArgs<Real>& args) {
   constexpr int kWidth = kLanes<Real>;
   const Tile& tile = *args.tile;
+  if (is_for_attend_row<Real>(tile, args.width)) return attend_row(args);
   const int n_keys = tile.key_end - tile.key_begin, n_rows = tile.n_rows;
   const int32_t* rows = args.key_row + tile.key_begin;
   const uint64_t* masks = args.key_mask + tile.key_begin;
