@@ -154,6 +154,10 @@ struct Stage {
 /// Stages one after another, each from its own first step. A pass is one of the last stage.
 std::unique_ptr<StepSource> make_staged_source(std::vector<Stage> stages);
 
+/// Steps of `count` steps of a source, within its passes: gradient accumulation. Such a step is normalised as one, so it
+/// has the gradient of a step that covers what all of them cover.
+std::unique_ptr<StepSource> make_accumulated_source(std::shared_ptr<StepSource> source, Index count);
+
 /// Which rows of a tree of sequences make one step.
 struct SequenceStepConfig {
   Index positions = 2048;  ///< about as many rows; 0: all

@@ -16,10 +16,26 @@ ENDLESS = 1  # steps of the last stage of a curriculum: any number serves
 
 def step_source(model: Model, data: TrainingSource, config: TrainConfig) -> _engine.StepSource:
     """The steps of a run; ArgumentError where model, data and configuration do not fit."""
+    *stages, (_, whole) = (
+        (n_steps, _accumulated(source, config)) for n_steps, source in _stages(model, data, config)
+    )
+    return _engine.staged_source([*stages, (ENDLESS, whole)]) if stages else whole
+
+
+def _accumulated(source: _engine.StepSource, config: TrainConfig) -> _engine.StepSource:
+    if config.grad_accum == 1:
+        return source
+    return _engine.accumulated_source(source, config.grad_accum)
+
+
+def _stages(
+    model: Model, data: TrainingSource, config: TrainConfig
+) -> list[tuple[int, _engine.StepSource]]:
+    """Number of steps and source of each stage; the last one never ends."""
     if isinstance(data, SequenceTrie):
-        return _sequence_source(model, data, config)
+        return [(ENDLESS, _sequence_source(model, data, config))]
     if config.mode == "window":
-        return _window_source(model, data, config)
+        return [(ENDLESS, _window_source(model, data, config))]
     if not isinstance(data, TrieIndex):
         raise ArgumentError(
             f"mode {config.mode} trains on an index: make one with "
@@ -32,16 +48,15 @@ def step_source(model: Model, data: TrainingSource, config: TrainConfig) -> _eng
             f"context={data.depth}"
         )
     if config.mode == "hybrid":
-        return _hybrid_source(model, data, config)
+        return [(ENDLESS, _hybrid_source(model, data, config))]
     if config.reference_gradient:
-        return _reference_source(data, config)
+        return [(ENDLESS, _reference_source(data, config))]
     if config.unit == "sample":
-        return _sample_source(data, config)
+        return [(ENDLESS, _sample_source(data, config))]
     stages = [
         (n_steps, _trie_source(data, config, depth)) for depth, n_steps in config.curriculum_stages
     ]
-    whole = _trie_source(data, config)
-    return _engine.staged_source([*stages, (ENDLESS, whole)]) if stages else whole
+    return [*stages, (ENDLESS, _trie_source(data, config))]
 
 
 def _sequence_source(model: Model, data: SequenceTrie, config: TrainConfig) -> _engine.StepSource:
@@ -111,7 +126,7 @@ def _window_source(model: Model, data: TrainingSource, config: TrainConfig) -> _
 
 
 def _order_of_windows(text: TokenText, config: TrainConfig) -> dict[str, Any]:
-    if config.generator == "engine":
+    if config.generator == "engine" or config.window_order == "sequential":
         return {"order": config.window_order}
     n_documents = int(text.document_starts.size)
     if n_documents == 0:

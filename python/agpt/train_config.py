@@ -127,6 +127,9 @@ class TrainConfig:
     document_ends: bool = setting(
         True, "Learn where documents end; without, mode window predicts no end."
     )
+    grad_accum: int = setting(
+        1, "Steps of the data whose gradients add up to one optimizer step, which --steps counts."
+    )
     optimizer: Optimizer = setting("adamw", "Update rule.")
     lr: float = setting(3e-3, "Learning rate, which the schedule scales.")
     lr_reference_steps: float | None = setting(
@@ -170,7 +173,7 @@ class TrainConfig:
     generator: Generator = setting(
         "engine",
         "What draws the order of documents and the initial weights: the engine, or Python's random "
-        "module as scripts use it: one shuffle for all passes, then the weights.",
+        "module as scripts use it: one shuffle for all passes, if any, then the weights.",
     )
 
     def __post_init__(self) -> None:
@@ -185,6 +188,7 @@ class TrainConfig:
             "windows_per_step",
             "blend_min_mass",
             "batch_rows",
+            "grad_accum",
         ):
             require_at_least(name, getattr(self, name), 1)
         for name in (
@@ -229,10 +233,11 @@ class TrainConfig:
                 "curriculum is given, but only mode trie with units of the trie has depths to go "
                 "through: leave it out"
             )
-        if self.generator == "python" and (self.mode, self.window_order) != ("window", "shuffled"):
+        if self.generator == "python" and (self.mode != "window" or self.window_order == "random"):
             raise ArgumentError(
                 f"generator is python, but mode {self.mode} with window_order {self.window_order} "
-                "has no documents to shuffle: choose mode window and window_order shuffled"
+                "has no documents to shuffle: choose mode window and window_order shuffled, or "
+                "sequential for the order of the text"
             )
         if self.reference_gradient:
             self._require_settings_of_the_reference()

@@ -210,6 +210,12 @@ void bind_step_sources(nb::module_& m) {
         "Steps over the shared core of a trie and windows of its text.");
   m.def("sequence_source", &sequence_source, "trie"_a, nb::kw_only(), "positions"_a = 2048, "order"_a = "shuffled",
         "seed"_a = 0, "batch_rows"_a = 256, nb::keep_alive<0, 1>(), "Steps over the rows of a tree of sequences.");
+  m.def(
+      "accumulated_source",
+      [](std::shared_ptr<StepSource> source, Index count) -> std::shared_ptr<StepSource> {
+        return agpt::make_accumulated_source(std::move(source), count);
+      },
+      "source"_a, "count"_a, nb::keep_alive<0, 1>(), "Steps of `count` steps of a source, within its passes.");
   m.def("staged_source", &staged_source, "stages"_a, nb::keep_alive<0, 1>(),
         "Sources one after another: pairs of a number of steps and a source; the last never ends.");
   bind_window_source<uint8_t>(m);

@@ -78,6 +78,18 @@ def test_losses_and_samples_are_those_of_the_script(
     assert names.split() == SAMPLES[name].split()
 
 
+def test_losses_in_the_order_of_the_file_are_those_of_the_script_without_shuffle() -> None:
+    """The run of the Rust port with upstream's tokens and exact gradients."""
+    corpus = Corpus.from_file(data_file("names.txt"), documents=True)
+    config = TrainConfig.preset("karpathy-b", window_order="sequential", steps=5000)
+    model_config = ModelConfig.preset("karpathy-b", corpus.vocab_size)
+    model = Model(model_config, dtype="float64", generator=random.Random(42))
+    losses = [report.loss for report in Trainer(model, corpus, config)]
+    found = {step: f"{losses[step - 1]:.6f}" for step in (1, 100, 5000)}
+    assert found == {1: "3.225185", 100: "1.794139", 5000: "1.916630"}
+    assert f"{sum(losses[-100:]) / 100:.4f}" == "2.1393"
+
+
 @pytest.mark.parametrize("n_layers", [1, 2])
 def test_order_and_weights_take_the_draws_of_a_plain_script(n_layers: int) -> None:
     script = random.Random(7)
@@ -226,7 +238,7 @@ def test_what_python_did_not_draw_needs_a_seed(
 
 
 def test_python_shuffles_documents_alone() -> None:
-    with pytest.raises(ArgumentError, match="choose mode window and window_order shuffled"):
+    with pytest.raises(ArgumentError, match="choose mode window and window_order shuffled, or seq"):
         TrainConfig(generator="python")
     text = Corpus.from_text("running text, no documents")
     model = Model(ModelConfig.preset("karpathy-b", text.vocab_size, context=4))

@@ -85,8 +85,10 @@ def new_model(
     model_config = ModelConfig.preset(options["preset"], vocabulary.size, **settings)
     generator = None
     if config.generator == "python":
-        n_documents = int(text_of_split(given_input.data, TRAIN).document_starts.size)
-        generator = generator_behind_shuffle(config.seed, n_documents)
+        shuffled = config.window_order == "shuffled"
+        text = text_of_split(given_input.data, TRAIN) if shuffled else None
+        n_shuffled = 0 if text is None else int(text.document_starts.size)
+        generator = generator_behind_shuffle(config.seed, n_shuffled)
     return Model(
         model_config, config.seed, options["dtype"], vocabulary=vocabulary, generator=generator
     )
