@@ -69,7 +69,8 @@ __global__ void __launch_bounds__(kMostThreads<kOneWarp>, 1)
 template <class Real, int kColumns>
 void attend_group(const Queue& queue, const HeadsView& heads, const HeadGroup& group, const DeviceTiles& tiles,
                   Rows<Real> qkv, Rows<Real> out, Real* saved) {
-  launch_heads<Real>(queue, group.warps == 1 ? attend_kernel<Real, kColumns, true> : attend_kernel<Real, kColumns, false>,
+  launch_heads<Real>(queue,
+                     group.warps == 1 ? attend_kernel<Real, kColumns, true> : attend_kernel<Real, kColumns, false>,
                      group, tiles.n_tiles, tiles, heads, group.heads, qkv, out, saved);
 }
 

@@ -21,8 +21,7 @@ __device__ void backward_of_queries(const HeadWarp<Real, kColumns, kOneWarp>& wa
   constexpr int kStaged = kStagedRows<Real>, kCount = kProducts<Real> / 2;
   const bool present = warp.lane < tile.n_rows;
   const Index row = tile.first_row + warp.lane, d = heads.model_width;
-  const Real log_sum =
-      present ? rows.saved[(row - tiles.first_row) * heads.n_heads + warp.head.number] : Real(0);
+  const Real log_sum = present ? rows.saved[(row - tiles.first_row) * heads.n_heads + warp.head.number] : Real(0);
   Real q[kColumns], dout[kColumns], with_dp[kColumns] = {}, without[kColumns] = {}, mean = 0;
   warp.load(q, rows.qkv.data + row * rows.qkv.stride + warp.head.column, present, warp.score_scale());
   warp.load(dout, rows.dout.data + row * rows.dout.stride + warp.head.column, present, 1);
@@ -131,10 +130,10 @@ __global__ void __launch_bounds__(kMostThreads<kOneWarp>, 1)
 template <class Real, int kColumns>
 void backward_of_group(const Queue& queue, const HeadsView& heads, const HeadGroup& group, const DeviceTiles& tiles,
                        const BackwardRows<Real>& rows) {
-  launch_heads<Real>(queue,
-                     group.warps == 1 ? attend_backward_kernel<Real, kColumns, true>
-                                      : attend_backward_kernel<Real, kColumns, false>,
-                     group, tiles.n_tiles, tiles, heads, group.heads, rows);
+  launch_heads<Real>(
+      queue,
+      group.warps == 1 ? attend_backward_kernel<Real, kColumns, true> : attend_backward_kernel<Real, kColumns, false>,
+      group, tiles.n_tiles, tiles, heads, group.heads, rows);
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ constexpr int kStagedRows = sizeof(Real) == 4 ? 32 : 16;
 
 /// Products that are summed over the warps of a head at a time.
 template <class Real>
-constexpr int kProducts = sizeof(Real) == 4 ? 8 : 4;
+constexpr int kProducts = sizeof(Real) == 4 ? 8 : 2;
 
 /// Threads of a block: of several narrow heads, or of one or more wide ones.
 template <bool kOneWarp>

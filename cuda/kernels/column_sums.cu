@@ -90,8 +90,8 @@ void add_parts(const Queue& queue, Index size, Index n_parts, const Real* partia
          n_parts, partial, sum);
 }
 
-#define AGPT_INSTANTIATE(Real)                                                                                  \
-  template void column_sums(const Queue&, Index, Index, Rows<Real>, Real*, Real*);                              \
+#define AGPT_INSTANTIATE(Real)                                                                                    \
+  template void column_sums(const Queue&, Index, Index, Rows<Real>, Real*, Real*);                                \
   template void column_sums_normed(const Queue&, Index, Index, Rows<Real>, Rows<Real>, Rows<Real>, Real*, Real*); \
   template void add_parts(const Queue&, Index, Index, const Real*, Real*);
 AGPT_INSTANTIATE(float)

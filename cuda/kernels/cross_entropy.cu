@@ -94,9 +94,9 @@ void row_losses(const Queue& queue, const DeviceTargets& targets, Index columns,
          targets, static_cast<int>(columns), begin, end, logits, losses);
 }
 
-#define AGPT_INSTANTIATE(Real)                                                                                      \
-  template void cross_entropy(const Queue&, const DeviceTargets&, Index, Index, Index, Rows<Real>, bool, double*,   \
-                              double*);                                                                             \
+#define AGPT_INSTANTIATE(Real)                                                                                    \
+  template void cross_entropy(const Queue&, const DeviceTargets&, Index, Index, Index, Rows<Real>, bool, double*, \
+                              double*);                                                                           \
   template void row_losses(const Queue&, const DeviceTargets&, Index, Index, Index, Rows<Real>, double*);
 AGPT_INSTANTIATE(float)
 AGPT_INSTANTIATE(double)

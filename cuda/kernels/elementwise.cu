@@ -97,8 +97,8 @@ template <class Function>
 void for_each_vector(const Queue& queue, Index columns, Index n_rows, const Function& function) {
   const auto vectors = static_cast<int>(ceil_divide(columns, 4));
   const int wanted = kThreads * kVectorsPerThread / vectors, rows_per_block = wanted > 1 ? wanted : 1;
-  launch(queue, for_each_vector_kernel<Function>, static_cast<unsigned>(ceil_divide(n_rows, rows_per_block)), kThreads, 0,
-         function, n_rows, rows_per_block, vectors);
+  launch(queue, for_each_vector_kernel<Function>, static_cast<unsigned>(ceil_divide(n_rows, rows_per_block)), kThreads,
+         0, function, n_rows, rows_per_block, vectors);
 }
 
 // Calls body with the activation as a constant.
@@ -139,7 +139,7 @@ void bias_and_residual(const Queue& queue, Index columns, Index n_rows, const Re
   for_each_vector(queue, columns, n_rows, BiasAndResidual<Real>{bias, static_cast<int>(columns), residual, y});
 }
 
-#define AGPT_INSTANTIATE(Real)                                                                               \
+#define AGPT_INSTANTIATE(Real)                                                                                \
   template void activate(const Queue&, ElementwiseActivation, Index, Index, Rows<Real>, Rows<Real>);          \
   template void activate_backward(const Queue&, ElementwiseActivation, Index, Index, Rows<Real>, Rows<Real>); \
   template void clear_rows(const Queue&, Index, Index, Rows<Real>);                                           \

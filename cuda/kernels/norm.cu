@@ -76,8 +76,8 @@ void norm_backward(const Queue& queue, const DeviceNorm<Real>& shape, Index colu
          shape, static_cast<int>(columns), n_rows, x, statistics, dy, dx, accumulate);
 }
 
-#define AGPT_INSTANTIATE(Real)                                                                                       \
-  template void norm(const Queue&, const DeviceNorm<Real>&, Index, Index, Rows<Real>, Rows<Real>, Rows<Real>);        \
+#define AGPT_INSTANTIATE(Real)                                                                                         \
+  template void norm(const Queue&, const DeviceNorm<Real>&, Index, Index, Rows<Real>, Rows<Real>, Rows<Real>);         \
   template void norm_backward(const Queue&, const DeviceNorm<Real>&, Index, Index, Rows<Real>, Rows<Real>, Rows<Real>, \
                               Rows<Real>, bool);
 AGPT_INSTANTIATE(float)

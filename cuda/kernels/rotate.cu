@@ -28,8 +28,8 @@ __global__ void rotate_kernel(Rotations<Real> rotations, Index n_rows, const int
 }  // namespace
 
 template <class Real>
-void rotate(const Queue& queue, const Rotations<Real>& rotations, Index n_rows, const int32_t* position,
-            Rows<Real> qkv, bool inverse) {
+void rotate(const Queue& queue, const Rotations<Real>& rotations, Index n_rows, const int32_t* position, Rows<Real> qkv,
+            bool inverse) {
   if (rotations.n_pairs == 0) return;
   launch(queue, rotate_kernel<Real>, static_cast<unsigned>(ceil_divide(n_rows, kWarps)), kWarps * kWarp, 0, rotations,
          n_rows, position, qkv, inverse);

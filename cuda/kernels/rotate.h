@@ -19,7 +19,7 @@ struct Rotations {
 
 /// Rotates the q and k columns of qkv (rows, 3 * model_width), in place. position and qkv begin at the first of n_rows.
 template <class Real>
-void rotate(const Queue& queue, const Rotations<Real>& rotations, Index n_rows, const int32_t* position,
-            Rows<Real> qkv, bool inverse);
+void rotate(const Queue& queue, const Rotations<Real>& rotations, Index n_rows, const int32_t* position, Rows<Real> qkv,
+            bool inverse);
 
 }  // namespace agpt::cuda

@@ -1,0 +1,116 @@
+#include "cuda/batch_upload.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace agpt::cuda {
+namespace {
+
+constexpr Index kAlignment = 16;
+
+Index largest_plus_one(std::span<const int32_t> values) {
+  return values.empty() ? 0 : Index{*std::max_element(values.begin(), values.end())} + 1;
+}
+
+}  // namespace
+
+// Arrays one behind the other. Runs twice: once to measure, once with memory.
+class BatchUpload::Packing {
+ public:
+  Packing(std::byte* host, std::byte* device) : host_(host), device_(device) {}
+  Index bytes() const { return bytes_; }
+
+  template <class T>
+  const T* add(std::span<const T> values) {
+    const Index offset = bytes_;
+    bytes_ += (static_cast<Index>(values.size_bytes()) + kAlignment - 1) / kAlignment * kAlignment;
+    if (host_ == nullptr) return nullptr;
+    if (!values.empty()) std::memcpy(host_ + offset, values.data(), values.size_bytes());
+    return reinterpret_cast<const T*>(device_ + offset);
+  }
+  template <class T>
+  const T* add(const std::vector<T>& values) {
+    return add(std::span<const T>(values));
+  }
+
+  SegmentsView add(const Segments& segments) {
+    SegmentsView view;
+    view.n_pieces = static_cast<Index>(segments.piece_begin.size()) - 1;
+    view.n_groups = static_cast<Index>(segments.group_target.size());
+    view.item = add(segments.item);
+    view.piece_begin = add(segments.piece_begin);
+    view.group_begin = add(segments.group_begin);
+    view.target = add(segments.group_target);
+    return view;
+  }
+
+ private:
+  std::byte* host_;
+  std::byte* device_;
+  Index bytes_ = 0;
+};
+
+void BatchUpload::send(const BatchView& batch, bool with_gradient, cudaStream_t stream) {
+  if (!is_first_) slots_[static_cast<size_t>(current_)].computed.record(stream);
+  is_first_ = false;
+  current_ = 1 - current_;
+  Slot& slot = slots_[static_cast<size_t>(current_)];
+  list_paths(batch);
+  if (with_gradient) sort_rows(batch);
+
+  slot.uploaded.wait();  // the pinned memory is free
+  slot.computed.wait();  // so is the device's, which may be replaced by a larger one
+  Packing measure(nullptr, nullptr);
+  pack(measure, batch, with_gradient);
+  slot.host.reserve(measure.bytes());
+  slot.device[0].reserve(measure.bytes());
+  Packing packing(slot.host.get(), slot.device[0].get());
+  pack(packing, batch, with_gradient);
+  if (packing.bytes() > 0)
+    AGPT_CUDA_CHECK(cudaMemcpyAsync(slot.device[0].get(), slot.host.get(), static_cast<size_t>(packing.bytes()),
+                                    cudaMemcpyHostToDevice, copies_.get()));
+  slot.uploaded.record(copies_.get());
+  slot.uploaded.hold(stream);
+  uploaded_bytes_ += packing.bytes();
+}
+
+void BatchUpload::list_paths(const BatchView& batch) {
+  path_begin_.assign(1, 0);
+  path_row_.clear();
+  for (const Tile& tile : batch.tiles) {
+    AGPT_REQUIRE(tile.n_rows <= kTileRows, "a tile has " + std::to_string(tile.n_rows) +
+                                               " rows, but this backend takes at most " + std::to_string(kTileRows));
+    const auto first = batch.key_row.begin() + tile.key_begin;
+    path_row_.insert(path_row_.end(), first, first + (tile.key_end - tile.key_begin - tile.n_rows));
+    path_begin_.push_back(static_cast<int32_t>(path_row_.size()));
+  }
+  key_mask_.assign(batch.key_mask.begin(), batch.key_mask.end());  // tiles of up to 32 rows have no higher bits
+}
+
+void BatchUpload::sort_rows(const BatchView& batch) {
+  by_token_.sort(batch.token, largest_plus_one(batch.token));
+  by_position_.sort(batch.position, largest_plus_one(batch.position));
+  by_path_key_.sort(path_row_, batch.n_rows());
+}
+
+void BatchUpload::pack(Packing& packing, const BatchView& batch, bool with_gradient) {
+  batch_ = {};
+  batch_.n_rows = batch.n_rows();
+  batch_.targets.weight = packing.add(batch.target_weight);
+  batch_.targets.row_weight = packing.add(batch.weight);
+  batch_.targets.begin = packing.add(batch.target_begin);
+  batch_.targets.token = packing.add(batch.target_token);
+  batch_.token = packing.add(batch.token);
+  batch_.position = packing.add(batch.position);
+  batch_.tiles.n_tiles = static_cast<Index>(batch.tiles.size());
+  batch_.tiles.tiles = packing.add(batch.tiles);
+  batch_.tiles.key_row = packing.add(batch.key_row);
+  batch_.tiles.key_mask = packing.add(key_mask_);
+  batch_.tiles.path_begin = packing.add(path_begin_);
+  if (!with_gradient) return;
+  batch_.by_token = packing.add(by_token_);
+  batch_.by_position = packing.add(by_position_);
+  batch_.by_path_key = packing.add(by_path_key_);
+}
+
+}  // namespace agpt::cuda

@@ -1,0 +1,271 @@
+#include "cuda/device_stream.h"
+
+#include <algorithm>
+
+#include "cuda/kernels/column_sums.h"
+#include "cuda/kernels/elementwise.h"
+#include "cuda/kernels/embed.h"
+
+namespace agpt::cuda {
+namespace {
+
+// A weight gradient is a product whose inner size is the number of rows: cut into parts of this many rows or more, it
+// keeps the whole device busy, and its sum has a fixed order.
+constexpr Index kRowsPerProduct = 1024, kMostProducts = 128;
+
+}  // namespace
+
+template <class Real>
+DeviceStream<Real>::DeviceStream(DeviceModel<Real>& model)
+    : model_(model),
+      upload_(model.memory(), model.uploaded_bytes()),
+      products_(model.memory(), model.options().precision, model.queue()),
+      partial_(model.memory(), "partial sums"),
+      path_gradient_(model.memory(), "the gradients of keys"),
+      partial_losses_(model.memory(), "the losses of rows"),
+      loss_(model.memory(), "the running loss", 1) {
+  model_.zero(loss_.get(), loss_.bytes());
+}
+
+template <class Real>
+Rows<Real> DeviceStream<Real>::scratch(int slot, Index rows, Index columns) {
+  while (slots_.size() <= static_cast<size_t>(slot))
+    slots_.push_back({{model_.memory(), "the activations of a batch"}});
+  const Index stride = padded_width(columns);
+  Slot& held = slots_[static_cast<size_t>(slot)];
+  if (held.stride != stride || held.rows < rows) {
+    held.buffer.reserve(rows * stride);
+    model_.zero(held.buffer.get(), rows * stride * static_cast<Index>(sizeof(Real)));
+    held.stride = stride;
+    held.rows = rows;
+  }
+  return {held.buffer.get(), stride};
+}
+
+template <class Real>
+void DeviceStream<Real>::begin(const BatchView& batch, Gradient<Real>* gradient) {
+  upload_.send(batch, gradient != nullptr, queue().stream);
+  host_batch_ = batch;
+  gradient_ = static_cast<DeviceGradient<Real>*>(gradient);
+}
+
+template <class Real>
+Real* DeviceStream<Real>::partial(Index size) {
+  partial_.reserve(size);
+  return partial_.get();
+}
+
+// ---- embedding and norms ----
+
+template <class Real>
+void DeviceStream<Real>::embed(int table, int position_table, Index begin, Index end, Rows<Real> out) {
+  cuda::embed(queue(), model_.parameters(table), model_.parameters(position_table), model_.tensor(table).columns,
+              end - begin, batch().token + begin, batch().position + begin, out.from(begin));
+}
+
+template <class Real>
+void DeviceStream<Real>::embed_backward(int table, int position_table, Index begin, Index end, Rows<Real> dout) {
+  const Index columns = model_.tensor(table).columns;
+  const auto add = [&](int tensor, const SegmentsView& segments) {
+    segmented_sum<Real>(queue(), segments, columns, begin, end, dout, partial(segments.n_pieces * columns),
+                        {gradient_->tensor(tensor), columns});
+  };
+  add(table, batch().by_token);
+  if (position_table >= 0) add(position_table, batch().by_position);
+}
+
+template <class Real>
+DeviceNorm<Real> DeviceStream<Real>::norm_on_device(const NormShape& shape) const {
+  return {shape.subtract_mean, model_.parameters(shape.gain), model_.parameters(shape.bias), shape.epsilon};
+}
+
+template <class Real>
+void DeviceStream<Real>::norm(const NormShape& shape, Index columns, Index begin, Index end, Rows<Real> x, Rows<Real> y,
+                              Rows<Real> statistics) {
+  cuda::norm(queue(), norm_on_device(shape), columns, end - begin, x.from(begin), y.from(begin),
+             statistics.from(begin));
+}
+
+template <class Real>
+void DeviceStream<Real>::norm_backward(const NormShape& shape, Index columns, Index begin, Index end, Rows<Real> x,
+                                       Rows<Real> statistics, Rows<Real> dy, Rows<Real> dx, bool accumulate) {
+  const Index n_rows = end - begin, size = column_sum_parts(n_rows) * columns;
+  if (shape.gain >= 0)
+    column_sums_normed(queue(), columns, n_rows, dy.from(begin), x.from(begin), statistics.from(begin), partial(size),
+                       gradient_->tensor(shape.gain));
+  if (shape.bias >= 0)
+    column_sums(queue(), columns, n_rows, dy.from(begin), partial(size), gradient_->tensor(shape.bias));
+  cuda::norm_backward(queue(), norm_on_device(shape), columns, n_rows, x.from(begin), statistics.from(begin),
+                      dy.from(begin), dx.from(begin), accumulate);
+}
+
+// ---- linear layers ----
+
+template <class Real>
+Index DeviceStream<Real>::inputs(int layer) const {
+  const LinearShape& shape = model_.linear(layer);
+  return shape.transposed ? model_.tensor(shape.weight).columns : model_.tensor(shape.weight).rows;
+}
+
+template <class Real>
+Index DeviceStream<Real>::outputs(int layer) const {
+  const LinearShape& shape = model_.linear(layer);
+  return shape.transposed ? model_.tensor(shape.weight).rows : model_.tensor(shape.weight).columns;
+}
+
+template <class Real>
+Factor<Real> DeviceStream<Real>::weight(int layer) const {
+  const LinearShape& shape = model_.linear(layer);
+  return {model_.parameters(shape.weight), model_.tensor(shape.weight).columns, shape.transposed};
+}
+
+template <class Real>
+void DeviceStream<Real>::linear(int layer, Index begin, Index end, Rows<Real> x, Rows<Real> y, Rows<Real> residual) {
+  const Index n_rows = end - begin;
+  const Real* const bias = model_.parameters(model_.linear(layer).bias);
+  const bool adds = bias != nullptr || residual.data != nullptr;
+  if (bias != nullptr || (adds && residual.data != y.data))
+    bias_and_residual(queue(), outputs(layer), n_rows, bias, residual.data != nullptr ? residual.from(begin) : residual,
+                      y.from(begin));
+  products_.multiply<Real>(n_rows, outputs(layer), inputs(layer), {x.from(begin).data, x.stride}, weight(layer),
+                           y.from(begin).data, y.stride, adds);
+}
+
+template <class Real>
+void DeviceStream<Real>::linear_backward_input(int layer, Index begin, Index end, Rows<Real> dy, Rows<Real> dx) {
+  Factor<Real> back = weight(layer);
+  back.transposed = !back.transposed;
+  products_.multiply<Real>(end - begin, inputs(layer), outputs(layer), {dy.from(begin).data, dy.stride}, back,
+                           dx.from(begin).data, dx.stride, false);
+}
+
+template <class Real>
+void DeviceStream<Real>::linear_backward_weight(int layer, Index begin, Index end, Rows<Real> x, Rows<Real> dy) {
+  const LinearShape& shape = model_.linear(layer);
+  const Index n_rows = end - begin;
+  if (n_rows == 0) return;
+  weight_gradient(layer, n_rows, x.from(begin), dy.from(begin));
+  if (shape.bias >= 0)
+    column_sums(queue(), outputs(layer), n_rows, dy.from(begin), partial(column_sum_parts(n_rows) * outputs(layer)),
+                gradient_->tensor(shape.bias));
+}
+
+template <class Real>
+void DeviceStream<Real>::weight_gradient(int layer, Index n_rows, Rows<Real> x, Rows<Real> dy) {
+  const LinearShape& shape = model_.linear(layer);
+  const TensorShape& tensor = model_.tensor(shape.weight);
+  // The tensor is left' right, summed over the rows of both.
+  const Rows<Real>&left = shape.transposed ? dy : x, &right = shape.transposed ? x : dy;
+  const Index per_product = std::max(kRowsPerProduct, ceil_divide(n_rows, kMostProducts));
+  const Index whole = n_rows / per_product, rest = n_rows - whole * per_product, parts = whole + (rest > 0 ? 1 : 0);
+  Real* const sums = partial(parts * tensor.size());
+  products_.multiply_batch<Real>(tensor.rows, tensor.columns, per_product, {left.data, left.stride, true},
+                                 per_product * left.stride, {right.data, right.stride}, per_product * right.stride,
+                                 sums, tensor.columns, tensor.size(), whole);
+  if (rest > 0)
+    products_.multiply<Real>(
+        tensor.rows, tensor.columns, rest, {left.from(whole * per_product).data, left.stride, true},
+        {right.from(whole * per_product).data, right.stride}, sums + whole * tensor.size(), tensor.columns, false);
+  add_parts(queue(), tensor.size(), parts, sums, gradient_->tensor(shape.weight));
+}
+
+// ---- elementwise ----
+
+template <class Real>
+void DeviceStream<Real>::activate(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<Real> x,
+                                  Rows<Real> out) {
+  cuda::activate(queue(), kind, columns, end - begin, x.from(begin), out.from(begin));
+}
+
+template <class Real>
+void DeviceStream<Real>::activate_backward(ElementwiseActivation kind, Index columns, Index begin, Index end,
+                                           Rows<Real> x, Rows<Real> d) {
+  cuda::activate_backward(queue(), kind, columns, end - begin, x.from(begin), d.from(begin));
+}
+
+template <class Real>
+void DeviceStream<Real>::rotate(Index begin, Index end, Rows<Real> qkv, bool inverse) {
+  cuda::rotate(queue(), model_.rotations(), end - begin, batch().position + begin, qkv.from(begin), inverse);
+}
+
+template <class Real>
+void DeviceStream<Real>::clear(Index columns, Index begin, Index end, Rows<Real> m) {
+  clear_rows(queue(), columns, end - begin, m.from(begin));
+}
+
+// ---- attention ----
+
+template <class Real>
+DeviceTiles DeviceStream<Real>::tiles_on_device(Index first_tile, Index end_tile) const {
+  DeviceTiles tiles = batch().tiles;
+  tiles.first_tile = first_tile;
+  tiles.n_tiles = end_tile - first_tile;
+  if (tiles.n_tiles > 0) tiles.first_row = host_batch_.tiles[static_cast<size_t>(first_tile)].first_row;
+  return tiles;
+}
+
+template <class Real>
+Index DeviceStream<Real>::saved_attention_size(Index first_tile, Index end_tile) const {
+  if (first_tile == end_tile) return 0;
+  const Tile& last = host_batch_.tiles[static_cast<size_t>(end_tile) - 1];
+  return (last.first_row + last.n_rows - tiles_on_device(first_tile, end_tile).first_row) *
+         static_cast<Index>(model_.shape().heads.size());
+}
+
+template <class Real>
+void DeviceStream<Real>::attend(Index first_tile, Index end_tile, Rows<Real> qkv, Rows<Real> out, Real* saved) {
+  cuda::attend(queue(), model_.heads(), tiles_on_device(first_tile, end_tile), qkv, out, saved);
+}
+
+template <class Real>
+void DeviceStream<Real>::attend_backward(Index first_tile, Index end_tile, Rows<Real> qkv, Rows<Real> dout,
+                                         const Real* saved, Rows<Real> dqkv) {
+  const Index columns = 2 * model_.model_width();
+  const SegmentsView& segments = batch().by_path_key;
+  path_gradient_.reserve(upload_.path_begin().back() * columns);
+  cuda::attend_backward(queue(), model_.heads(), tiles_on_device(first_tile, end_tile), qkv, dout, saved, dqkv,
+                        path_gradient_.get());
+  segmented_sum<Real>(queue(), segments, columns, upload_.path_begin()[static_cast<size_t>(first_tile)],
+                      upload_.path_begin()[static_cast<size_t>(end_tile)], {path_gradient_.get(), columns},
+                      partial(segments.n_pieces * columns), {dqkv.data + model_.model_width(), dqkv.stride});
+}
+
+// ---- loss ----
+
+template <class Real>
+void DeviceStream<Real>::cross_entropy(Index columns, Index begin, Index end, Rows<Real> logits, bool gradient) {
+  partial_losses_.reserve(loss_parts(end - begin));
+  cuda::cross_entropy(queue(), batch().targets, columns, begin, end, logits, gradient, partial_losses_.get(),
+                      loss_.get());
+}
+
+template <class Real>
+double DeviceStream<Real>::take_loss() {
+  double loss = 0;
+  model_.read(loss_.get(), &loss, 1);
+  model_.zero(loss_.get(), loss_.bytes());
+  return loss;
+}
+
+template <class Real>
+void DeviceStream<Real>::row_losses(Index columns, Index begin, Index end, Rows<Real> logits,
+                                    std::span<double> losses) {
+  partial_losses_.reserve(end - begin);
+  cuda::row_losses(queue(), batch().targets, columns, begin, end, logits, partial_losses_.get());
+  model_.read(partial_losses_.get(), losses.data(), end - begin);
+}
+
+template <class Real>
+void DeviceStream<Real>::read_rows(Index columns, Index begin, Index end, Rows<Real> m, std::span<Real> values) {
+  if (begin == end) return;
+  AGPT_CUDA_CHECK(cudaMemcpy2DAsync(values.data(), static_cast<size_t>(columns) * sizeof(Real), m.from(begin).data,
+                                    static_cast<size_t>(m.stride) * sizeof(Real),
+                                    static_cast<size_t>(columns) * sizeof(Real), static_cast<size_t>(end - begin),
+                                    cudaMemcpyDeviceToHost, queue().stream));
+  model_.wait();
+}
+
+template class DeviceStream<float>;
+template class DeviceStream<double>;
+
+}  // namespace agpt::cuda

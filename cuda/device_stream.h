@@ -1,0 +1,82 @@
+// The operations of backend.h on the device: each looks up its parameters and launches its kernels.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "cuda/batch_upload.h"
+#include "cuda/device_gradient.h"
+#include "cuda/kernels/norm.h"
+#include "cuda/runtime/matrix_product.h"
+
+namespace agpt::cuda {
+
+template <class Real>
+class DeviceStream final : public Stream<Real> {
+ public:
+  explicit DeviceStream(DeviceModel<Real>& model);
+
+  Rows<Real> scratch(int slot, Index rows, Index columns) override;
+  void begin(const BatchView& batch, Gradient<Real>* gradient) override;
+
+  void embed(int table, int position_table, Index begin, Index end, Rows<Real> out) override;
+  void embed_backward(int table, int position_table, Index begin, Index end, Rows<Real> dout) override;
+
+  void norm(const NormShape& shape, Index columns, Index begin, Index end, Rows<Real> x, Rows<Real> y,
+            Rows<Real> statistics) override;
+  void norm_backward(const NormShape& shape, Index columns, Index begin, Index end, Rows<Real> x, Rows<Real> statistics,
+                     Rows<Real> dy, Rows<Real> dx, bool accumulate) override;
+
+  void linear(int layer, Index begin, Index end, Rows<Real> x, Rows<Real> y, Rows<Real> residual) override;
+  void linear_backward_input(int layer, Index begin, Index end, Rows<Real> dy, Rows<Real> dx) override;
+  void linear_backward_weight(int layer, Index begin, Index end, Rows<Real> x, Rows<Real> dy) override;
+
+  void activate(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<Real> x,
+                Rows<Real> out) override;
+  void activate_backward(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<Real> x,
+                         Rows<Real> d) override;
+  void rotate(Index begin, Index end, Rows<Real> qkv, bool inverse) override;
+
+  void attend(Index first_tile, Index end_tile, Rows<Real> qkv, Rows<Real> out, Real* saved) override;
+  void attend_backward(Index first_tile, Index end_tile, Rows<Real> qkv, Rows<Real> dout, const Real* saved,
+                       Rows<Real> dqkv) override;
+  Index saved_attention_size(Index first_tile, Index end_tile) const override;
+
+  void cross_entropy(Index columns, Index begin, Index end, Rows<Real> logits, bool gradient) override;
+  double take_loss() override;
+  void row_losses(Index columns, Index begin, Index end, Rows<Real> logits, std::span<double> losses) override;
+  void read_rows(Index columns, Index begin, Index end, Rows<Real> m, std::span<Real> values) override;
+  void clear(Index columns, Index begin, Index end, Rows<Real> m) override;
+
+  /// The running loss on the device.
+  double* loss() { return loss_.get(); }
+
+ private:
+  struct Slot {
+    DeviceBuffer<Real> buffer;
+    Index stride = 0, rows = 0;
+  };
+
+  Queue queue() { return model_.queue(); }
+  const DeviceBatch& batch() const { return upload_.batch(); }
+  DeviceNorm<Real> norm_on_device(const NormShape& shape) const;
+  DeviceTiles tiles_on_device(Index first_tile, Index end_tile) const;
+  /// The weight (inputs, outputs) of a layer as a factor.
+  Factor<Real> weight(int layer) const;
+  Index inputs(int layer) const;
+  Index outputs(int layer) const;
+  void weight_gradient(int layer, Index n_rows, Rows<Real> x, Rows<Real> dy);
+  /// Room for `size` numbers that an operation leaves to the next.
+  Real* partial(Index size);
+
+  DeviceModel<Real>& model_;
+  BatchUpload upload_;
+  MatrixProducts products_;
+  std::vector<Slot> slots_;
+  DeviceBuffer<Real> partial_, path_gradient_;
+  DeviceBuffer<double> partial_losses_, loss_;
+  BatchView host_batch_;
+  DeviceGradient<Real>* gradient_ = nullptr;
+};
+
+}  // namespace agpt::cuda
