@@ -48,14 +48,14 @@ __global__ void __launch_bounds__(kMostThreads<kOneWarp>, 1)
         if (sees && score[i] > above) above = score[i];
       }
       if (seen == 0) continue;
-      const Real keep = exp(largest - above);  // 0 for the first keys
+      const Real keep = std::exp(largest - above);  // 0 for the first keys
       largest = above;
       sum *= keep;
 #pragma unroll
       for (Real& column : o) column *= keep;
 #pragma unroll
       for (int i = 0; i < kCount; ++i) {
-        const Real p = seen >> i & 1u ? exp(score[i] - largest) : Real(0);
+        const Real p = seen >> i & 1u ? std::exp(score[i] - largest) : Real(0);
         sum += p;
         warp.add(o, p, warp.memory.second + (k + i) * warp.padded);
       }
@@ -63,7 +63,7 @@ __global__ void __launch_bounds__(kMostThreads<kOneWarp>, 1)
   }
   if (!present) return;
   warp.store(o, out.data + row * out.stride + warp.head.column, 1 / sum, false);
-  if (warp.part == 0) saved[(row - tiles.first_row) * heads.n_heads + warp.head.number] = largest + log(sum);
+  if (warp.part == 0) saved[(row - tiles.first_row) * heads.n_heads + warp.head.number] = largest + std::log(sum);
 }
 
 template <class Real, int kColumns>

@@ -45,7 +45,7 @@ __device__ void backward_of_queries(const HeadWarp<Real, kColumns, kOneWarp>& wa
 #pragma unroll
       for (int i = 0; i < kCount; ++i) {
         const bool sees = warp.memory.mask[k + i] >> warp.lane & 1u;
-        const Real p = sees ? exp(products[i] - log_sum) : Real(0), p_dp = p * products[kCount + i];
+        const Real p = sees ? std::exp(products[i] - log_sum) : Real(0), p_dp = p * products[kCount + i];
         const Real* staged = warp.memory.first + (k + i) * warp.padded;
         mean += p_dp;
         warp.add(with_dp, p_dp, staged);
@@ -99,7 +99,7 @@ __device__ void backward_of_keys(const HeadWarp<Real, kColumns, kOneWarp>& warp,
         for (int j = 0; j < kCount; ++j) {
           const int query = begin + i + j;
           const bool seen = mask >> query & 1u;
-          const Real p = seen ? exp(products[j] - warp.memory.log_sum[query]) : Real(0);
+          const Real p = seen ? std::exp(products[j] - warp.memory.log_sum[query]) : Real(0);
           warp.add(dv, p, warp.memory.second + (i + j) * warp.padded);
           warp.add(dk, p * (products[kCount + j] - warp.memory.mean[query]), warp.memory.first + (i + j) * warp.padded);
         }

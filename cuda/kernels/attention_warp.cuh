@@ -170,7 +170,7 @@ struct HeadWarp {
     }
   }
 
-  __device__ Real score_scale() const { return 1 / sqrt(static_cast<Real>(head.width)); }
+  __device__ Real score_scale() const { return 1 / std::sqrt(static_cast<Real>(head.width)); }
 };
 
 /// The launch of a kernel over tiles (x) and heads (y, z): one layer of a block per head.

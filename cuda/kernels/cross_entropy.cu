@@ -24,15 +24,15 @@ __device__ double row_loss(const DeviceTargets& targets, Index row, int columns,
   Real largest = -INFINITY, sum = 0;
   for (int c = lane; c < columns; c += kWarp) largest = x[c] > largest ? x[c] : largest;
   largest = warp_max(largest);
-  for (int c = lane; c < columns; c += kWarp) sum += exp(x[c] - largest);
-  const Real log_sum = largest + log(warp_sum(sum));
+  for (int c = lane; c < columns; c += kWarp) sum += std::exp(x[c] - largest);
+  const Real log_sum = largest + std::log(warp_sum(sum));
   double loss = 0;
   for (int32_t e = first + lane; e < last; e += kWarp)
     loss += targets.weight[e] * (static_cast<double>(log_sum) - static_cast<double>(x[targets.token[e]]));
   loss = warp_sum(loss);  // every lane has read its targets' logits before one is overwritten
   if (!gradient) return loss;
   const Real weight = static_cast<Real>(targets.row_weight[row]);
-  for (int c = lane; c < columns; c += kWarp) x[c] = weight * exp(x[c] - log_sum);
+  for (int c = lane; c < columns; c += kWarp) x[c] = weight * std::exp(x[c] - log_sum);
   for (int32_t e = first; e < last; ++e)
     if (targets.token[e] % kWarp == lane) x[targets.token[e]] -= static_cast<Real>(targets.weight[e]);
   return loss;

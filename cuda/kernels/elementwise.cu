@@ -1,5 +1,7 @@
 #include "cuda/kernels/elementwise.h"
 
+#include <cmath>
+
 #include "cuda/device/vec.cuh"
 
 namespace agpt::cuda {
@@ -11,11 +13,11 @@ constexpr int kVectorsPerThread = 4;
 
 template <class Real>
 __device__ Real normal_distribution(Real x) {
-  return Real(0.5) * erfc(-x * Real(0.70710678118654752440));
+  return Real(0.5) * std::erfc(-x * Real(0.70710678118654752440));
 }
 template <class Real>
 __device__ Real normal_density(Real x) {
-  return Real(0.39894228040143267794) * exp(-x * x / 2);
+  return Real(0.39894228040143267794) * std::exp(-x * x / 2);
 }
 
 template <class Real, ElementwiseActivation kKind>

@@ -1,5 +1,7 @@
 #include "cuda/kernels/norm.h"
 
+#include <cmath>
+
 #include "cuda/device/warp.cuh"
 
 namespace agpt::cuda {
@@ -25,7 +27,7 @@ __global__ void norm_kernel(DeviceNorm<Real> shape, int columns, Index n_rows, R
   }
   for (int c = lane; c < columns; c += kWarp) square += (from[c] - mean) * (from[c] - mean);
   square = warp_sum(square) / static_cast<Real>(columns);
-  const Real scale = 1 / sqrt(square + static_cast<Real>(shape.epsilon));
+  const Real scale = 1 / std::sqrt(square + static_cast<Real>(shape.epsilon));
   for (int c = lane; c < columns; c += kWarp) {
     Real value = (from[c] - mean) * scale;
     if (shape.gain != nullptr) value *= shape.gain[c];

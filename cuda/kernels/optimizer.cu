@@ -42,9 +42,9 @@ __global__ void finish_step_kernel(Index n_parts, const double* partial, double 
   if (threadIdx.x != 0) return;
   StepRecord found;
   found.loss = (given + (running != nullptr ? *running : 0.0)) / weight;
-  found.gradient_norm = sqrt(sum);
+  found.gradient_norm = std::sqrt(sum);
   found.clip_factor = clip_norm > 0 && found.gradient_norm > clip_norm ? clip_norm / found.gradient_norm : 1;
-  found.is_finite = isfinite(found.loss) && isfinite(found.gradient_norm) ? 1 : 0;
+  found.is_finite = std::isfinite(found.loss) && std::isfinite(found.gradient_norm) ? 1 : 0;
   if (running != nullptr) *running = 0;
   *record = found;
 }
@@ -72,7 +72,7 @@ __global__ void update_kernel(UpdateNumbers numbers, const FlatPiece* pieces, co
       }
       const Real v = beta2 * second[i] + (1 - beta2) * g * g;
       second[i] = v;
-      move = move * correction1 / (sqrt(v * correction2) + epsilon);
+      move = move * correction1 / (std::sqrt(v * correction2) + epsilon);
     }
     parameters[i] = (parameters[i] - rate * move) * (1 - rate * decay);
   }
