@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cpp/backend/backend.h"
+#include "cpp/base/error.h"
 #include "cpp/base/random.h"
 #include "cpp/rows/row_batch.h"
 #include "cpp/train/transformer.h"
@@ -103,6 +104,16 @@ inline RowBatch random_forest(Shape shape, int n_rows, int n_ghosts, const Model
     batch.end_row();
   }
   return batch;
+}
+
+/// Whether this build has a CUDA backend and the machine a device for it; emulated, it always has.
+inline bool has_cuda() {
+  try {
+    make_backend<float>("cuda", ModelShape());
+    return true;
+  } catch (const DeviceError&) {
+    return false;
+  }
 }
 
 struct LossAndGradient {

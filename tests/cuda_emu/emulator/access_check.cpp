@@ -238,10 +238,11 @@ Stamp stamp_now(uint8_t bytes, Access access) {
           static_cast<uint8_t>(access == Access::atomic ? kAtomic : 0)};
 }
 
-/// Readers of one epoch share a stamp; it remembers that there were several.
+/// Readers that no barrier or collective has put in order share a stamp; it remembers that there were several. Of
+/// ordered ones the last is enough: what comes after it comes after the others.
 void note_read(Stamp& read, uint8_t bytes) {
   Stamp now = stamp_now(bytes, Access::read);
-  if (read.epoch == now.epoch && read.bytes) {
+  if (!is_ordered(read)) {
     now.flags |= read.flags & (kManyLanes | kManyWarps);
     if (read.thread != now.thread) now.flags |= kManyLanes;
     if (read.thread / kWarp != now.thread / kWarp) now.flags |= kManyWarps;
@@ -252,8 +253,11 @@ void note_read(Stamp& read, uint8_t bytes) {
 
 void check_cell(const Attempt& attempt, Region& region, uintptr_t address, uint8_t bytes) {
   Cell& cell = region.cell(address);
-  const uint8_t written =
-      region.kind == Kind::shared && cell.write.epoch < checker().block_epoch ? uint8_t{0} : cell.written;
+  if (region.kind == Kind::shared) {  // another block's shared memory is other memory
+    if (cell.read.epoch < checker().block_epoch) cell.read = {};
+    if (cell.write.epoch < checker().block_epoch) cell.write = {}, cell.written = 0;
+  }
+  const uint8_t written = cell.written;
   if (attempt.access != Access::write && (written & bytes) != bytes)
     report(attempt, "unwritten",
            region.kind == Kind::shared ? "of shared memory that no thread of the block has written"
