@@ -129,8 +129,7 @@ TEST_CASE("the instruction set that was asked for is the one that runs") {
   CHECK_THROWS_WITH_AS(make_backend<float>("cpu:mmx", model_shape(config, table)), doctest::Contains("mmx"),
                        ArgumentError);
   CHECK_THROWS_AS(make_backend<float>("tpu", model_shape(config, table)), ArgumentError);
-  if (has_cuda())
-    CHECK(make_backend<float>("cuda", model_shape(config, table))->description().starts_with("cuda ("));
+  if (has_cuda()) CHECK(make_backend<float>("cuda", model_shape(config, table))->description().starts_with("cuda ("));
 }
 
 TEST_CASE("the logits of a row do not change with what follows it, and a cache changes nothing") {
