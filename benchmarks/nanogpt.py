@@ -10,7 +10,7 @@ They take turns, one stretch of steps after the other; evaluations are not part 
 The engine's side as a command:
 
     agpt-train CORPUS --val-fraction 0.1 --mode window --preset nanogpt --d-model 128 --n-layers 4
-      --context 64 --windows-per-step 12 --steps 2000 --lr 1e-3 --min-lr-ratio 0.1
+      --heads 4 --context 64 --windows-per-step 12 --steps 2000 --lr 1e-3 --min-lr-ratio 0.1
       --warmup-steps 100 --beta2 0.99 --weight-decay 0.1 --clip-norm 1
 """
 
