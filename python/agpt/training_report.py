@@ -164,17 +164,21 @@ def _loss_by_depth(run: RunRecord) -> list[Markup]:
     events = [event for event in run.evaluations if event.get("by_depth")]
     trained = [event for event in events if event["step"] > 0]  # before, it is that of chance
     shown = _spread(trained or events, MOST_DEPTH_CURVES)
-    series = []
-    for event in shown:
-        known = [d for d in event["by_depth"] if d["loss"] is not None]
-        depths = [float(d["context"]) for d in known]
-        losses = [float(d["loss"]) for d in known]
-        series.append(Series(f"step {event['step']:,}", depths, losses, marks=event is shown[-1]))
+    series = [
+        depth_series(f"step {event['step']:,}", event, marks=event is shown[-1]) for event in shown
+    ]
     chart = line_chart("Held-out loss by depth", series, "tokens of context", "nats")
     head = ("tokens of context", "predictions", f"loss at step {shown[-1]['step']:,}")
     rows = [(d["context"], d["positions"], _or_empty(d, "loss")) for d in shown[-1]["by_depth"]]
     caption = "Mean loss of the held-out predictions that saw so many tokens."
     return [figure(caption, chart), details("The last evaluation as a table", table(head, rows))]
+
+
+def depth_series(name: str, evaluation: Event, *, marks: bool) -> Series:
+    """The losses of an evaluation for each number of tokens that predictions saw."""
+    known = [d for d in evaluation["by_depth"] if d["loss"] is not None]
+    depths = [float(d["context"]) for d in known]
+    return Series(name, depths, [float(d["loss"]) for d in known], marks=marks)
 
 
 def _sharing(sharing: dict[str, list[int]]) -> list[Markup]:

@@ -91,7 +91,14 @@ def test_the_commands_of_the_looking_glass_run_as_they_stand(
     for line in lines:
         result = run_command(main, *shlex.split(line))
         assert result.exit_code == 0, (line, result.output)
-    for name in ("model.html", "inspect.html", "trace.html", "explain.html", "explain.svg"):
+    for name in (
+        "model.html",
+        "comparison.html",
+        "inspect.html",
+        "trace.html",
+        "explain.html",
+        "explain.svg",
+    ):
         assert (tmp_path / name).stat().st_size > 0
     python = page.split("```python\n")[1].split("```")[0]
     names = {"model": Model.load(tmp_path / "model.safetensors")}

@@ -5,6 +5,7 @@ Needs the extra `browser` and Chromium: the one of `playwright install chromium`
 path, or the program that AGPT_CHROMIUM names.
 """
 
+import dataclasses
 import html
 import os
 import re
@@ -21,6 +22,7 @@ from agpt.inspection.forward_trace import trace_of
 from agpt.inspection.pages import attention_page, tensor_page, trace_page
 from agpt.inspection.tensors import tensor_histogram
 from agpt.inspection.tokens import read_text
+from agpt.run_comparison import comparison_page
 from agpt.run_files import log_path_of
 from agpt.training_log import EVALUATION, STEP, read_log
 from agpt.training_report import read_run, report_page
@@ -30,7 +32,7 @@ from conftest import make_text
 pytestmark = pytest.mark.browser
 
 PHONE, DESK = 360, 1200
-PAGES = ("report", "inspect", "trace", "explain")
+PAGES = ("report", "comparison", "inspect", "trace", "explain")
 LEAST_CONTRAST = 4.5  # WCAG 2.2, AA
 
 # Of every element that has text of its own: its contrast against the nearest background, by the
@@ -96,13 +98,16 @@ def model(index: TrieIndex) -> Model:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, index: TrieIndex, model: Model) -> Path:
-    """The four pages of one small model."""
+    """The pages of one small model."""
     folder = tmp_path_factory.mktemp("pages")
     out = folder / "model.safetensors"
     trainer = Trainer(model, index, TrainConfig(positions_per_step=200, steps=12, threads=1))
     TrainingRun(trainer, RunOptions(out, eval_every=4)).run()
     text = read_text(model, "the ca")
-    report_page(read_run(out)).write(folder / "report.html")
+    run = read_run(out)
+    others = [dataclasses.replace(run, name=f"run {n}") for n in range(8)]
+    comparison_page(others).write(folder / "comparison.html")
+    report_page(run).write(folder / "report.html")
     tensor_page(model, out.name).write(folder / "inspect.html")
     trace_page(model, out.name, text, trace_of(model, text)).write(folder / "trace.html")
     attention_page(model, out.name, attention_of(model, text)).write(folder / "explain.html")

@@ -153,10 +153,11 @@ def test_the_command_finds_the_run_by_any_of_its_files(
     for name in (out, best_path_of(out), log_path_of(out)):
         values = run_json(report, name)
         assert values["page"] == str(page)
-        assert (values["steps"], values["evaluations"], values["samples"]) == (8, 3, 3)
+        (run,) = values["runs"]
+        assert (run["steps"], run["evaluations"], run["samples"]) == (8, 3, 3)
         content = page.read_text(encoding="utf-8")
         assert not re.search(r"https?:|\bsrc=|url\(|@import|<link", content)
-        assert f"{values['best_loss']:.4f}" in content
+        assert f"{run['best_loss']:.4f}" in content
         page.unlink()
     assert run_json(report, out, "--out", out.with_name("x.html"))["page"].endswith("x.html")
 
@@ -167,7 +168,7 @@ def test_a_run_of_the_command_has_a_page_with_everything(
     options = ["--d-model", "16", "--heads", "2", "--depth", "5", "--steps", "5", "--threads", "1"]
     run_json(train, corpus_file, "--out", out, *options, "--sample-every", "5")
     values = run_json(report, out)
-    assert values["samples"] == 2
+    assert values["runs"][0]["samples"] == 2
     content = Path(values["page"]).read_text(encoding="utf-8")
     titles = re.findall(r"<h2[^>]*>([^<]*)</h2>", content)
     assert titles == ["Result", "Loss", "Held-out loss by depth", "Sharing", "Samples",
@@ -192,8 +193,9 @@ def test_a_run_on_sequences_has_a_page_without_what_it_did_not_measure(
     options = ["--sequences", "--val-fraction", "0.25", "--steps", "4", "--d-model", "16"]
     run_json(train, lines, *options)
     values = run_json(report, lines.with_suffix(".safetensors"))
-    assert values["evaluations"] == values["samples"] == 5
+    (run,) = values["runs"]
+    assert run["evaluations"] == run["samples"] == 5
     content = Path(values["page"]).read_text(encoding="utf-8")
     titles = re.findall(r"<h2[^>]*>([^<]*)</h2>", content)
     assert titles[:3] == ["Result", "Loss", "Samples"]
-    assert f"{values['best_loss']:.4f}" in content
+    assert f"{run['best_loss']:.4f}" in content

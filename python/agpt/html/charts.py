@@ -11,7 +11,7 @@ from agpt.html.scales import Scale, scale_of, tick_text
 
 WIDTH, HEIGHT = 560, 300
 LEFT, RIGHT, TOP, BOTTOM = 52, 24, 26, 44
-COLORS = 4
+COLORS = 8
 READING_HELP = "Arrow keys read the values."
 
 
@@ -19,7 +19,7 @@ READING_HELP = "Arrow keys read the values."
 class Series:
     """Values of y at values of x; `marks` draws a point at each, `faint` stays in the background.
 
-    `color` is one of 0 to 3, the place among the series unless given. Points that are not finite,
+    `color` is one of 0 to 7, the place among the series unless given. Points that are not finite,
     and on a logarithmic scale those that are not above 0, are left out.
     """
 
