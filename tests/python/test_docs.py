@@ -8,14 +8,11 @@ from pathlib import Path
 import pytest
 from agpt import Model
 from agpt.cli import main
-from agpt.cli.bench import command as bench
 from agpt.cli.build import command as build
 from agpt.cli.compare import command as compare
 from agpt.cli.download import command as download
-from agpt.cli.export import command as export
 from agpt.cli.generate import command as generate
 from agpt.cli.perplexity import command as perplexity
-from agpt.cli.trace import command as trace
 from agpt.cli.train import command as train
 from click import Command
 from click.testing import Result
@@ -106,52 +103,3 @@ def test_the_commands_of_the_looking_glass_run_as_they_stand(
     python = page.split("```python\n")[1].split("```")[0]
     names = {"model": Model.load(tmp_path / "model.safetensors")}
     exec(python, names)
-
-
-COMING_FROM = sorted(page.name for page in DOCS.glob("coming_from_*.md"))
-SHORT = {"--steps": "3", "--specs": "d16n1,d2x8n1", "--measure": "0.05"}
-
-
-def shortened(line: str) -> list[str]:
-    """The words of a command, with fewer steps and smaller models: what it does is as it stands."""
-    words = shlex.split(line)
-    if words[0] == "agpt-train" and "--preset" in line and "--steps" not in words:
-        words += ["--steps", "3"]
-    for option, value in SHORT.items():
-        if option in words:
-            words[words.index(option) + 1] = value
-    return words
-
-
-@pytest.mark.parametrize("page", COMING_FROM)
-def test_the_commands_for_those_who_come_from_elsewhere_run(
-    page: str,
-    tmp_path: Path,
-    text: str,
-    run_command: Callable[..., Result],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    lines = [line for line in (DOCS / page).read_text(encoding="utf-8").splitlines()
-             if line.startswith("agpt-")]  # fmt: skip
-    assert len(lines) >= 5
-    names = "\n".join(["emma", "george", "marilyn", "alexandrina", "zoe"] * 4)
-    (tmp_path / "data/names").mkdir(parents=True)
-    for name, content in {
-        "input.txt": text, "names.txt": names, "data/names/input.txt": names
-    }.items():  # fmt: skip
-        (tmp_path / name).write_text(content, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    for line in lines:
-        program, *arguments = shortened(line)
-        result = run_command(main, program.removeprefix("agpt-"), *arguments)
-        assert result.exit_code == 0, (line, result.output)
-
-
-@pytest.mark.parametrize("page", COMING_FROM)
-def test_the_tables_for_those_who_come_from_elsewhere_name_options_that_exist(page: str) -> None:
-    rows = [line.split(" | ") for line in (DOCS / page).read_text(encoding="utf-8").splitlines()
-            if line.startswith("| ") and "|" in line[2:]]  # fmt: skip
-    assert len(rows) > 4
-    commands = (train, build, compare, generate, download, export, bench, trace)
-    for _, *here in rows:
-        assert set(OPTION.findall(" ".join(here))) <= options_of(*commands), here
