@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from agpt import (
     ArgumentError,
+    Corpus,
     Model,
     NonFiniteError,
     TrainConfig,
@@ -17,11 +18,18 @@ from agpt import (
 )
 from agpt.evaluation import evaluate
 from agpt.token_text import text_of_split
+from conftest import make_text
 from support import backends
 
 BACKENDS = backends()
 TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
 OPTIMIZERS: list[Any] = ["adamw", "adam", "sgd", "momentum", "rmsprop", "rmsprop-corrected"]
+
+
+@pytest.fixture(scope="module")
+def index() -> TrieIndex:
+    """A small one: an emulated device takes its time."""
+    return TrieIndex.build(Corpus.from_text(make_text(600)), depth=6, val_fraction=0.1)
 
 
 @pytest.fixture(params=BACKENDS)
@@ -253,5 +261,5 @@ def test_a_step_that_nobody_looks_at_moves_no_parameters(
         return
     assert after.launches > before.launches
     assert after.uploaded_bytes - before.uploaded_bytes < model.n_parameters * 4
-    assert after.peak_bytes == before.peak_bytes > model.n_parameters * 4 * 3
+    assert model.n_parameters * 4 * 3 < after.peak_bytes < 1.01 * before.peak_bytes
     assert after.batch_rows > 0
