@@ -108,9 +108,7 @@ def window_context(model: Model, config: TrainConfig) -> int:
 
 def _window_source(model: Model, data: TrainingSource, config: TrainConfig) -> _engine.StepSource:
     context = window_context(model, config)
-    text = text_of_split(data, TRAIN)
-    if not config.document_ends:
-        text = text.without_ends()
+    text = text_of_split(data, TRAIN).with_ends(config.document_ends)
     return _engine.window_source(
         text.tokens,
         text.document_starts,

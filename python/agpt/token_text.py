@@ -33,6 +33,10 @@ class TokenText:
         boundaries = np.flatnonzero(tokens == boundary).astype(np.int64)
         return cls(tokens, np.ascontiguousarray(boundaries[::2]))
 
+    def with_ends(self, kept: bool) -> "TokenText":
+        """This text where `kept`, else `without_ends()`."""
+        return self if kept else self.without_ends()
+
     def without_ends(self) -> "TokenText":
         """A copy of which each document has no boundary at its end, so that none is predicted."""
         if self.document_starts.size == 0:

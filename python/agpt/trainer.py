@@ -152,14 +152,15 @@ class Trainer:
         """Mean loss on a part of the data: val, train or all.
 
         The context is the trained one unless given; windows are disjoint unless `stride` is
-        smaller than the context, which lets them overlap and scores every token once. `by_depth`
-        also gives the loss apart for each number of tokens that the predictions saw.
+        smaller than the context, which lets them overlap and scores every token once. Ends of
+        documents are scored if they are trained. `by_depth` also gives the loss apart for each
+        number of tokens that the predictions saw.
         """
         self._send_parameters()
         return evaluate_with(
             self._engine,
             self.model,
-            text_of_split(self.data, split),
+            text_of_split(self.data, split).with_ends(self.config.document_ends),
             split=split,
             context=self.context if context is None else context,
             stride=stride,

@@ -6,8 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from agpt import ArgumentError, Corpus, FormatError, Model, ModelConfig, TrainConfig, Trainer
+from agpt import (
+    ArgumentError,
+    Corpus,
+    FormatError,
+    Model,
+    ModelConfig,
+    TrainConfig,
+    Trainer,
+    TrieIndex,
+)
 from agpt.cli.build import command as build
+from agpt.cli.perplexity import command as perplexity
 from agpt.cli.train import command as train
 from agpt.data.chunks import Chunks
 from agpt.data.reading import read_corpus
@@ -109,6 +119,26 @@ def test_without_ends_the_boundary_is_never_a_target() -> None:
     assert n_with == n_without + 4
     assert np.abs(with_ends).max() > 0.1
     assert np.abs(without_ends).max() == 0
+
+
+def test_ends_that_are_not_learned_are_not_scored(
+    tmp_path: Path, run_json: Callable[..., dict[str, Any]]
+) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("\n".join(["ab", "bca", "c", "aacb", "bb", "cab"]), encoding="utf-8")
+    reading = ["--starts", "documents", "--val-fraction", 0.4]
+    index = run_json(build, text, *reading, "--depth", 1, "--out", tmp_path / "text.agpt")["path"]
+    n_characters = TrieIndex.open(index).held_out.size - 2 * 2  # of two documents
+    options = ["--mode", "window", "--context", 8, "--d-model", 16, "--steps", 2]
+    for ends, expected in (
+        ("--no-document-ends", n_characters),
+        ("--document-ends", n_characters + 2),
+    ):
+        values = run_json(train, text, *reading, *options, ends)
+        assert values["evaluation"]["positions"] == expected
+        score = run_json(perplexity, values["model"], "--index", index)
+        assert score["positions"] == expected
+        assert score["loss"] == pytest.approx(values["evaluation"]["loss"], rel=1e-6)
 
 
 def test_ends_can_be_left_out_of_windows_of_the_text_alone() -> None:

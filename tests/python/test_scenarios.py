@@ -1,5 +1,6 @@
 """Scenarios: what their files may say, what they make of the commands, what these override."""
 
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,8 @@ from agpt.cli.train import command as train
 from agpt.data.chunks import Chunks
 from agpt.scenarios import PRESET, Scenario, read_scenario, scenario_names
 from click.testing import Result
+from hypothesis import given
+from hypothesis import strategies as st
 from support import assert_fails, data_file
 
 RunCommand = Callable[..., Result]
@@ -133,6 +136,26 @@ def test_what_is_no_scenario_is_named(
 ) -> None:
     with pytest.raises(FormatError, match=message):
         read_scenario(write(values))
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=4,
+)
+
+
+@given(st.sampled_from(["data", "model", "training", None]), st.data())
+def test_whatever_stands_in_a_file_is_a_scenario_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, part: str | None, data: st.DataObject
+) -> None:
+    values = json.loads(json.dumps(SMALL))
+    spoiled = values if part is None else values[part]
+    spoiled[data.draw(st.sampled_from(sorted(spoiled)))] = data.draw(JSON_VALUES)
+    path = tmp_path_factory.getbasetemp() / "spoiled.json"
+    path.write_text(json.dumps(values), encoding="utf-8")
+    with contextlib.suppress(FormatError):
+        assert isinstance(read_scenario(path), Scenario)
 
 
 def test_what_is_no_json_is_refused_by_the_command(

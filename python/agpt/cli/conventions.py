@@ -148,6 +148,12 @@ def refuse_given(context: click.Context, names: Container[str], reason: str) -> 
             raise click.UsageError(f"{parameter.opts[0]} {reason}", context)
 
 
+def has_given(context: click.Context, *names: str) -> bool:
+    """Whether the user gave any of these parameters on the command line."""
+    sources = {context.get_parameter_source(name) for name in names}
+    return click.core.ParameterSource.COMMANDLINE in sources
+
+
 def emit(as_json: bool, values: Mapping[str, Any], text: str) -> None:
     """Prints the result on standard output, as one JSON object or as text."""
     click.echo(json.dumps(_finite(values), ensure_ascii=False) if as_json else text)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from agpt import Model
-from agpt.cli.conventions import Command, common_options, emit, refuse_given
+from agpt.cli.conventions import Command, common_options, emit, has_given, refuse_given
 from agpt.cli.data_options import INPUT_FILE
 from agpt.cli.generation_options import (
     TOKENS_BY_DEFAULT,
@@ -85,17 +85,15 @@ def command(
     if scenario is not None:
         require_model_of(context, scenario, model)
     loaded = Model.load(model)
+    if scenario is not None:
+        prompts = [_known_part(loaded, text) for text in prompts]
+        generator = _generator_of_scenario(context, loaded, generator)
+        if options["chain"] and not has_given(context, "n_samples"):
+            n_samples = 1
     if no_seed:
         refuse_given(context, ("seed",), "and --no-seed say two things: give one of them")
         seed = secrets.randbits(SEED_BITS)
-    if scenario is not None:
-        prompts = [_known_part(loaded, text) for text in prompts]
-        if options["chain"] and not _has_given(context, "n_samples"):
-            n_samples = 1
-        draws_on = loaded.generator is not None and not no_seed
-        if draws_on and not _has_given(context, "seed", "generator"):
-            generator = "python"
-    draws = _python_generator(context, loaded, seed, no_seed) if generator == "python" else None
+    draws = _python_generator(context, loaded, seed) if generator == "python" else None
     shared = {"seed": seed, "n_samples": n_samples, "backend": backend, "generator": draws}
     start = time.perf_counter()
     written = [
@@ -156,16 +154,15 @@ def _known_part(model: Model, prompt: str) -> str:
     return "".join(character for character in prompt if character in known)
 
 
-def _has_given(context: click.Context, *names: str) -> bool:
-    """Whether the user gave any of these parameters."""
-    sources = {context.get_parameter_source(name) for name in names}
-    return click.core.ParameterSource.COMMANDLINE in sources
+def _generator_of_scenario(context: click.Context, model: Model, generator: str) -> str:
+    """What draws where the user says nothing: what drew the weights, from where it stands."""
+    if model.generator is None or has_given(context, "seed", "no_seed", "generator"):
+        return generator
+    return "python"
 
 
-def _python_generator(
-    context: click.Context, model: Model, seed: int, no_seed: bool
-) -> random.Random:
-    if no_seed or _has_given(context, "seed"):
+def _python_generator(context: click.Context, model: Model, seed: int) -> random.Random:
+    if has_given(context, "seed", "no_seed"):
         return random.Random(seed)
     if model.generator is None:
         raise click.UsageError(

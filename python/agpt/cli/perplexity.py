@@ -126,6 +126,8 @@ def command(
     text = part.text.part(*token_range)
     seen = seen_in_training(text, state)
     refuse_seen(seen, split, state, part.training_hash)
+    if state is not None:
+        text = text.with_ends(state.config.document_ends)
     result = evaluate(
         loaded,
         text,

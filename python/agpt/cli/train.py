@@ -7,7 +7,14 @@ import click
 
 from agpt import NonFiniteError, TrainConfig, Trainer
 from agpt.checkpoint import read_checkpoint
-from agpt.cli.conventions import Command, CommandFailure, common_options, emit, refuse_given
+from agpt.cli.conventions import (
+    Command,
+    CommandFailure,
+    common_options,
+    emit,
+    has_given,
+    refuse_given,
+)
 from agpt.cli.data_options import INPUT_FILE, default_output
 from agpt.cli.preset_options import MODEL_PREFIX, apply_preset
 from agpt.cli.progress import StepProgress
@@ -33,7 +40,6 @@ from agpt.training_run import RunOptions, RunResult, TrainingRun
 
 MODEL_SUFFIX = ".safetensors"
 EXIT_BY_SIGNAL = 128
-COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
 
 
 @click.command("agpt-train", cls=Command)
@@ -74,7 +80,7 @@ def command(
     data = data_to_train_on(context, data, scenario, data_folder)
     apply_preset(context, options)
     check_input_options(context, data, options)
-    if resume is not None and context.get_parameter_source("out") is not COMMAND_LINE:
+    if resume is not None and not has_given(context, "out"):
         out = last_path_of(resume)
     if out is None:
         out = default_output(data, MODEL_SUFFIX)
