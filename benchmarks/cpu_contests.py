@@ -22,8 +22,13 @@ EVALUATION = "evaluation, context 32, stride 1"
 
 # Learned positions, because PyTorch does them faster than rotary ones.
 OF_108K: dict[str, Any] = {"name": "microgpt", "position": "learned"}
-OF_NANOGPT: dict[str, Any] = {"context": 64, "d_model": 128, "n_layers": 4, "heads": 4}
-NANOGPT: dict[str, Any] = {"name": "nanogpt"} | OF_NANOGPT
+NANOGPT: dict[str, Any] = {
+    "name": "nanogpt",
+    "context": 64,
+    "d_model": 128,
+    "n_layers": 4,
+    "heads": 4,
+}
 WIDE: dict[str, Any] = OF_108K | {"context": 128, "d_model": 256, "n_layers": 6, "heads": 8}
 WIDEST: dict[str, Any] = WIDE | {"d_model": 512, "n_layers": 8}
 Making = tuple[str, Callable[[], Contest]]
