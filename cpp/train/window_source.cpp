@@ -94,12 +94,14 @@ class WindowSource final : public StepSource {
     return -1 - static_cast<Index>(random.below(static_cast<uint64_t>(text_.n_tokens() - config_.context)));
   }
 
+  // Windows are dealt evenly to an even number of batches, so that two threads have the same to do.
   template <class WindowOf>
   StepWork batches(Index count, WindowOf window_of) const {
-    return {(count + windows_per_batch_ - 1) / windows_per_batch_,
-            [this, count, window_of](Index number, RowBatch& batch) {
-              const Index end = std::min(count, (number + 1) * windows_per_batch_);
-              for (Index i = number * windows_per_batch_; i < end; ++i) {
+    const Index full = (count + windows_per_batch_ - 1) / windows_per_batch_;
+    const Index n_batches = full > 1 ? std::min(count, full + full % 2) : full;
+    return {n_batches, [this, count, n_batches, window_of](Index number, RowBatch& batch) {
+              const Index end = (number + 1) * count / n_batches;
+              for (Index i = number * count / n_batches; i < end; ++i) {
                 const Index w = window_of(i);
                 if (w < 0) {
                   append(-1 - w, config_.context, batch);
