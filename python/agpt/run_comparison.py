@@ -5,9 +5,8 @@ from typing import Any
 
 from agpt._engine import ArgumentError
 from agpt.html.charts import COLORS, Series, line_chart
-from agpt.html.elements import Markup, element, figure, switched, table
+from agpt.html.elements import Markup, element, figure, setting_text, switched, table
 from agpt.html.page import Page
-from agpt.inspection.pages import setting_text
 from agpt.training_curves import AXES
 from agpt.training_log import Event
 from agpt.training_report import RunRecord, depth_series

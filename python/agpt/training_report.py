@@ -8,9 +8,17 @@ from typing import Any
 
 from agpt._engine import ArgumentError
 from agpt.html.charts import Series, line_chart
-from agpt.html.elements import Markup, definitions, details, element, figure, switched, table
+from agpt.html.elements import (
+    Markup,
+    definitions,
+    details,
+    element,
+    figure,
+    settings,
+    switched,
+    table,
+)
 from agpt.html.page import Page
-from agpt.inspection.pages import settings
 from agpt.run_files import last_path_of, log_path_of
 from agpt.training_curves import AXES, Curves, curves_of, smoothed
 from agpt.training_log import EVALUATION, SAMPLE, START, STEP, Event, read_log

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from agpt import Model, ModelConfig, TrieIndex
+from agpt import ArgumentError, Model, ModelConfig, TrieIndex
 from agpt.cli.explain import command as explain
 from agpt.cli.inspect import command as inspect
 from agpt.cli.trace import command as trace
 from agpt.inspection.attention import attention_of
 from agpt.inspection.forward_trace import MEANINGS, trace_of
+from agpt.inspection.pages import attention_page
 from agpt.inspection.tensors import role_of, tensor_histogram, tensor_summaries
 from agpt.inspection.tokens import read_text, read_tokens, token_name
 from agpt.model_config import PRESETS
@@ -198,6 +199,19 @@ def test_trace_and_explain_print_numbers_that_agree_with_the_library(
     assert f"{traced['predictions'][0]['argmax_probability']:.5g}" in (
         run_command(trace, model_file, "--text", "the c").stdout
     )
+
+
+def test_a_page_of_attention_holds_the_heads_that_were_chosen_and_not_too_many(
+    make_model: Callable[..., Model],
+) -> None:
+    model = make_model(context=200, n_layers=2, heads=[4, 12])
+    attention = attention_of(model, read_tokens(model, np.zeros(200, np.uint32)))
+    with pytest.raises(ArgumentError, match=r"8 heads on 200 tokens has 160,800 cells, more than"):
+        attention_page("m", attention, attention.heads * 2)
+    content = attention_page("m", attention, attention.heads[2:3]).html()
+    assert content.count("data-v=") == 200 * 201 // 2
+    assert "Layer 2</h2>" in content
+    assert "Layer 1</h2>" not in content
 
 
 def test_the_commands_write_pages(

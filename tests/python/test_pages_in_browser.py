@@ -110,7 +110,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, index: TrieIndex, model: Mo
     report_page(run).write(folder / "report.html")
     tensor_page(model, out.name).write(folder / "inspect.html")
     trace_page(model, out.name, text, trace_of(model, text)).write(folder / "trace.html")
-    attention_page(model, out.name, attention_of(model, text)).write(folder / "explain.html")
+    attention_page(out.name, attention_of(model, text)).write(folder / "explain.html")
     return folder
 
 

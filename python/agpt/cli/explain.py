@@ -54,7 +54,7 @@ def command(
             "heads: choose one of them"
         )
     if html is not None:
-        attention_page(loaded, model.name, attention).write(html)
+        attention_page(model.name, attention, heads).write(html)
     if plot is not None:
         draw_attention(plot, attention.text.names, heads)
     values = _values(model, attention, heads) | {

@@ -11,7 +11,8 @@ from agpt.cli.data_options import INPUT_FILE
 from agpt.cli.glass_options import html_option
 from agpt.cli.tables import table_text
 from agpt.files import require_writable
-from agpt.inspection.pages import setting_text, tensor_page
+from agpt.html.elements import setting_text
+from agpt.inspection.pages import tensor_page
 from agpt.inspection.tensors import TensorSummary, tensor_summaries
 
 

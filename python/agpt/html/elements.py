@@ -3,6 +3,7 @@
 import html
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 
 class Markup(str):
@@ -72,6 +73,20 @@ def definitions(values: Mapping[str, object], class_: str = "settings") -> Marku
         for name, value in values.items()
     )
     return element("dl", *pairs, class_=class_)
+
+
+def setting_text(value: Any) -> Any:
+    """A setting as a page shows it."""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    return value
+
+
+def settings(values: Mapping[str, Any]) -> Markup:
+    """The fields of a configuration."""
+    return definitions({name.replace("_", " "): setting_text(v) for name, v in values.items()})
 
 
 def details(summary: str, *content: object) -> Markup:

@@ -1,10 +1,10 @@
 """The pages of the looking glass: tensors of a model, a forward pass, attention on a text."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
+from agpt._engine import ArgumentError
 from agpt.html.charts import Series, bar_chart, line_chart
-from agpt.html.elements import Markup, definitions, element, figure, joined, table
+from agpt.html.elements import Markup, element, figure, joined, settings, table
 from agpt.html.heat_map import heat_map
 from agpt.html.page import Page
 from agpt.inspection.attention import HeadAttention, TextAttention
@@ -14,20 +14,7 @@ from agpt.inspection.tokens import ReadText
 from agpt.model import Model
 
 MOST_TOKENS_OF_SMALL_MAPS = 16
-
-
-def setting_text(value: Any) -> Any:
-    """A setting as a page shows it."""
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(str, value))
-    if value is None or isinstance(value, bool):
-        return {None: "none", True: "yes", False: "no"}[value]
-    return value
-
-
-def settings(values: Mapping[str, Any]) -> Markup:
-    """The fields of a configuration."""
-    return definitions({name.replace("_", " "): setting_text(v) for name, v in values.items()})
+MOST_CELLS = 100_000  # about 8 MB
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
@@ -102,17 +89,26 @@ def _or_empty(value: float | None) -> float | str:
     return "" if value is None else value
 
 
-def attention_page(model: Model, name: str, attention: TextAttention) -> Page:
-    """A heat map of each head, the norms of the residual stream, the mask."""
+def attention_page(
+    name: str, attention: TextAttention, heads: Sequence[HeadAttention] | None = None
+) -> Page:
+    """A heat map of each of `heads`, by default of all; norms of the residual stream, the mask.
+
+    ArgumentError where the maps have more cells than a browser likes.
+    """
+    heads = attention.heads if heads is None else heads
     page = Page(f"Attention of {name}", _text_line(attention.text))
     names = attention.text.names
-    kind = "heads" if len(names) <= MOST_TOKENS_OF_SMALL_MAPS else "heads large"
-    for layer in range(model.config.n_layers):
-        heads = [h for h in attention.heads if h.layer == layer]
-        page.add(
-            f"Layer {layer + 1}",
-            element("div", *(_head_figure(h, names) for h in heads), class_=kind),
+    n_cells = len(heads) * len(names) * (len(names) + 1) // 2
+    if n_cells > MOST_CELLS:
+        raise ArgumentError(
+            f"a page of {len(heads)} heads on {len(names)} tokens has {n_cells:,} cells, more than "
+            f"{MOST_CELLS:,}: choose a layer and a head (--layer, --head) or a shorter text"
         )
+    kind = "heads" if len(names) <= MOST_TOKENS_OF_SMALL_MAPS else "heads large"
+    for layer in sorted({head.layer for head in heads}):
+        figures = (_head_figure(head, names) for head in heads if head.layer == layer)
+        page.add(f"Layer {layer + 1}", element("div", *figures, class_=kind))
     page.add(
         "Residual stream",
         element("p", "L2 norm of each token's row: behind the embedding and behind each part."),
