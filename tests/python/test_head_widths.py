@@ -1,8 +1,19 @@
 """agpt.head_widths: the families of head widths, and the short specs of models."""
 
+from pathlib import Path
+
 import pytest
 from agpt import ArgumentError, ModelConfig
-from agpt.head_widths import FAMILIES, FIXED, NAMES, head_widths, settings_of_spec, spec_of
+from agpt.head_widths import (
+    FAMILIES,
+    FIXED,
+    NAMES,
+    head_widths,
+    read_heads,
+    settings_of_spec,
+    spec_of,
+)
+from agpt.model_config import PRESETS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -124,3 +135,34 @@ def test_a_spec_and_settings_that_disagree_are_refused() -> None:
 def test_models_of_every_family_read_back_from_their_spec(name: str) -> None:
     config = ModelConfig.preset("microgpt", 65, heads=name)
     assert ModelConfig.from_spec(config.spec, 65) == config
+
+
+def rows_of(section: str) -> list[list[str]]:
+    page = (Path(__file__).parents[2] / "docs/models.md").read_text(encoding="utf-8")
+    lines = page.split(f"## {section}\n")[1].split("\n## ")[0].splitlines()
+    return [line.strip("| ").split(" | ") for line in lines if line.startswith("| `")]
+
+
+def test_the_heads_on_the_page_are_those_of_the_rules() -> None:
+    rows = [row for row in rows_of("Heads") if len(row) == 3 and row[2][0].isdigit()]
+    assert len(rows) == 7
+    for name, _, widths in rows:
+        heads = read_heads(name.split("`")[1])
+        count, _, rest = widths.partition(" times ")
+        expected = [int(rest)] * int(count) if rest else [int(width) for width in widths.split()]
+        assert list(head_widths(heads, 64)) == expected, name
+
+
+def test_the_presets_on_the_page_have_those_sizes() -> None:
+    rows = rows_of("Presets")
+    assert {row[0].strip("`") for row in rows} == set(PRESETS)
+    for name, sizes, *_ in rows:
+        config = ModelConfig.preset(name.strip("`"), 27)
+        assert sizes == f"{config.spec}, context {config.context}"
+
+
+@given(st.integers(1, 90), st.integers(1, 99), st.integers(1, 70), st.integers(0, 3))
+def test_the_number_of_parameters_is_that_of_the_formula(v: int, d: int, f: int, n: int) -> None:
+    config = ModelConfig(v, d_model=d, d_ff=f, n_layers=n)
+    block = 4 * (d * d + d) + d * f + f + f * d + d + 4 * d
+    assert config.n_parameters == v * d + n * block + 2 * d + d * v + v

@@ -18,7 +18,7 @@ from agpt.model_formats.mgpt import load_mgpt, save_mgpt
 from agpt.model_formats.plain_safetensors import save_plain_safetensors
 from agpt.model_formats.rust_parity import read_parity
 from click.testing import Result
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import assert_fails, equal_parameters
 
@@ -91,6 +91,7 @@ def test_matrices_stand_in_the_order_of_the_reference(tmp_path: Path) -> None:
     assert at == len(content)
 
 
+@settings(deadline=None, max_examples=30)
 @given(
     st.lists(st.integers(1, 5), min_size=1, max_size=4),
     st.integers(1, 3),
@@ -187,6 +188,55 @@ def test_a_damaged_model_json_is_refused(
     change(document)
     path.write_text(json.dumps(document))
     with pytest.raises(FormatError, match=message):
+        load_karpathy_json(path)
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner),
+    max_leaves=4,
+)
+
+
+def small_model_json(path: Path) -> dict[str, Any]:
+    save_karpathy_json(path, karpathy_model(d_model=2, heads=1, context=2))
+    return dict(json.loads(path.read_text()))
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.data())
+def test_a_model_json_with_anything_anywhere_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    path = tmp_path_factory.mktemp("json") / "model.json"
+    document = small_model_json(path)
+    place: Any = document
+    while True:
+        keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+        key = data.draw(st.sampled_from(keys))
+        if not isinstance(place[key], (dict, list)) or not place[key] or data.draw(st.booleans()):
+            break
+        place = place[key]
+    place[key] = data.draw(JSON_VALUES)
+    path.write_text(json.dumps(document))
+    try:
+        model = load_karpathy_json(path)
+    except FormatError:
+        return
+    assert np.isfinite(model.logits([0])).all()
+
+
+@pytest.mark.parametrize("characters", [["\ud800"], ["a", "a"], [""], [1], None, "ab"])
+def test_what_are_no_characters_is_refused(tmp_path: Path, characters: object) -> None:
+    path = tmp_path / "model.json"
+    document = small_model_json(path)
+    n_characters = len(document["uchars"])
+    if isinstance(characters, list):
+        kept = document["uchars"][: n_characters - len(characters)]
+        characters = [*kept, *characters]
+    document["uchars"] = characters
+    path.write_text(json.dumps(document))
+    with pytest.raises(FormatError):
         load_karpathy_json(path)
 
 

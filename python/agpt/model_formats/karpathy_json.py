@@ -19,6 +19,7 @@ from agpt.model_config import ModelConfig
 from agpt.model_formats.architecture import require_architecture, require_equal_heads
 from agpt.model_formats.mgpt import PathLike
 from agpt.python_random import matrices_by_output_unit
+from agpt.validation import require_choice
 
 PRESETS_WITH_ACTIVATION = {"relu2": "karpathy-a", "relu": "karpathy-b"}
 _SIZES = ("n_embd", "n_head", "n_layer", "block_size", "vocab_size")
@@ -28,6 +29,7 @@ _INNER = ("attn_wq", "attn_wk", "attn_wv", "attn_wo", "mlp_fc1", "mlp_fc2")
 
 def load_karpathy_json(path: PathLike, activation: str = "relu2") -> Model:
     """The model of a file, float64, with its characters and a boundary behind them."""
+    require_choice("activation", activation, tuple(PRESETS_WITH_ACTIVATION))
     document = read_json_object(path)
     try:
         sizes = {name: _size_of(document, name) for name in _SIZES}
