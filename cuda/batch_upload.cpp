@@ -90,7 +90,7 @@ void BatchUpload::list_paths(const BatchView& batch) {
 void BatchUpload::sort_rows(const BatchView& batch) {
   by_token_.sort(batch.token, largest_plus_one(batch.token));
   by_position_.sort(batch.position, largest_plus_one(batch.position));
-  by_path_key_.sort(path_row_, batch.n_rows());
+  if (sorts_path_keys_) by_path_key_.sort(path_row_, batch.n_rows());
 }
 
 void BatchUpload::pack(Packing& packing, const BatchView& batch, bool with_gradient) {
@@ -110,7 +110,7 @@ void BatchUpload::pack(Packing& packing, const BatchView& batch, bool with_gradi
   if (!with_gradient) return;
   batch_.by_token = packing.add(by_token_);
   batch_.by_position = packing.add(by_position_);
-  batch_.by_path_key = packing.add(by_path_key_);
+  if (sorts_path_keys_) batch_.by_path_key = packing.add(by_path_key_);
 }
 
 }  // namespace agpt::cuda

@@ -29,8 +29,9 @@ struct DeviceBatch {
 /// Two batches at a time: one that the device computes, one that is filled.
 class BatchUpload {
  public:
-  /// n_tokens and n_positions bound the batches' tokens and positions.
-  BatchUpload(MemoryCount& memory, std::atomic<Index>& uploaded_bytes) : uploaded_bytes_(uploaded_bytes) {
+  /// Path keys are listed by row where `sorts_path_keys`.
+  BatchUpload(MemoryCount& memory, std::atomic<Index>& uploaded_bytes, bool sorts_path_keys)
+      : uploaded_bytes_(uploaded_bytes), sorts_path_keys_(sorts_path_keys) {
     for (Slot& slot : slots_) slot.device.emplace_back(memory, "a batch of rows");
   }
 
@@ -55,6 +56,7 @@ class BatchUpload {
   void pack(Packing& packing, const BatchView& batch, bool with_gradient);
 
   std::atomic<Index>& uploaded_bytes_;
+  const bool sorts_path_keys_;
   StreamHandle copies_;
   std::array<Slot, 2> slots_;
   int current_ = 1;

@@ -59,14 +59,18 @@ class CudaBackend final : public Backend<Real> {
   int tile_rows() const override { return cuda::kTileRows; }
   int max_streams(int) const override { return 1; }
   Index joined_rows() const override { return kJoinedRows; }
-  Index saved_attention_per_row(Index) const override { return static_cast<Index>(model_.shape().heads.size()); }
+  // Beside what attend() keeps, the gradients of a tile's path keys and their sums, which all layers use in turn: counted
+  // for each, so above what is needed.
+  Index saved_attention_per_row(Index context) const override {
+    const Index path_keys = (context + cuda::kTileRows - 1) / cuda::kTileRows;
+    return static_cast<Index>(model_.shape().heads.size()) + (path_keys + 1) * 2 * model_.model_width();
+  }
   Index activation_memory() const override {
     size_t free = 0, total = 0;
     AGPT_CUDA_CHECK(cudaMemGetInfo(&free, &total));
     auto left = static_cast<Index>(free);
     if (model_.options().memory_cap > 0) left = std::min(left, model_.options().memory_cap - model_.memory().used());
-    // The rest is for partial sums, gradients of keys and the library's own memory.
-    return std::max<Index>(1, left / 4 * 3);
+    return std::max<Index>(1, (left - DeviceStream<Real>::fixed_bytes(model_)) / 8 * 7);
   }
 
   void set_parameters(std::span<const Real> flat) override {

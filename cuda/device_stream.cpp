@@ -18,13 +18,20 @@ constexpr Index kRowsPerProduct = 1024, kMostProducts = 128;
 template <class Real>
 DeviceStream<Real>::DeviceStream(DeviceModel<Real>& model)
     : model_(model),
-      upload_(model.memory(), model.uploaded_bytes()),
+      upload_(model.memory(), model.uploaded_bytes(), model.options().deterministic),
       products_(model.memory(), model.options().precision, model.queue()),
       partial_(model.memory(), "partial sums"),
       path_gradient_(model.memory(), "the gradients of keys"),
       partial_losses_(model.memory(), "the losses of rows"),
       loss_(model.memory(), "the running loss", 1) {
   model_.zero(loss_.get(), loss_.bytes());
+}
+
+template <class Real>
+Index DeviceStream<Real>::fixed_bytes(const DeviceModel<Real>& model) {
+  Index largest = 0;
+  for (const TensorShape& tensor : model.shape().tensors) largest = std::max(largest, tensor.size());
+  return MatrixProducts::kWorkspaceBytes + (kMostProducts + 1) * largest * static_cast<Index>(sizeof(Real));
 }
 
 template <class Real>
@@ -222,9 +229,11 @@ void DeviceStream<Real>::attend_backward(Index first_tile, Index end_tile, Rows<
                                          const Real* saved, Rows<Real> dqkv) {
   const Index columns = 2 * model_.model_width();
   const SegmentsView& segments = batch().by_path_key;
+  const DeviceTiles tiles = tiles_on_device(first_tile, end_tile);
+  if (!model_.options().deterministic)
+    return cuda::attend_backward<Real>(queue(), model_.heads(), tiles, qkv, dout, saved, dqkv, nullptr);
   path_gradient_.reserve(upload_.path_begin().back() * columns);
-  cuda::attend_backward(queue(), model_.heads(), tiles_on_device(first_tile, end_tile), qkv, dout, saved, dqkv,
-                        path_gradient_.get());
+  cuda::attend_backward(queue(), model_.heads(), tiles, qkv, dout, saved, dqkv, path_gradient_.get());
   segmented_sum<Real>(queue(), segments, columns, upload_.path_begin()[static_cast<size_t>(first_tile)],
                       upload_.path_begin()[static_cast<size_t>(end_tile)], {path_gradient_.get(), columns},
                       partial(segments.n_pieces * columns), {dqkv.data + model_.model_width(), dqkv.stride});

@@ -16,6 +16,9 @@ class DeviceStream final : public Stream<Real> {
  public:
   explicit DeviceStream(DeviceModel<Real>& model);
 
+  /// Device memory that a stream takes whatever the size of its batches.
+  static Index fixed_bytes(const DeviceModel<Real>& model);
+
   Rows<Real> scratch(int slot, Index rows, Index columns) override;
   void begin(const BatchView& batch, Gradient<Real>* gradient) override;
 

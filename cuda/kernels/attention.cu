@@ -11,7 +11,7 @@ namespace {
 // of it. Keys and values pass through shared memory; the softmax is kept up to date as they pass, so nothing of the size
 // of the scores is stored. Barriers: the layers of a block walk the same keys, so all threads reach each of them.
 template <class Real, int kColumns, bool kOneWarp>
-__global__ void __launch_bounds__(kMostThreads<kOneWarp>, 1)
+__global__ void __launch_bounds__(kMostThreads<kOneWarp>, kOneWarp && sizeof(Real) == 4 ? 4 : 1)
     attend_kernel(DeviceTiles tiles, HeadsView heads, const DeviceHead* group, Rows<Real> qkv, Rows<Real> out,
                   Real* saved) {
   const HeadWarp<Real, kColumns, kOneWarp> warp(group);

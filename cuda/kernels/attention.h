@@ -55,7 +55,7 @@ void attend(const Queue& queue, const HeadsView& heads, const DeviceTiles& tiles
 
 /// dqkv: q columns of the tiles' rows are written; k and v columns of the tiles' own rows are added to. The gradients of
 /// keys before a tile's own rows go to row path_begin[tile] + key of path_gradient (path keys, 2 * model_width): of k, then
-/// of v.
+/// of v. Where path_gradient is null, they are added to dqkv by atomics instead.
 template <class Real>
 void attend_backward(const Queue& queue, const HeadsView& heads, const DeviceTiles& tiles, Rows<Real> qkv,
                      Rows<Real> dout, const Real* saved, Rows<Real> dqkv, Real* path_gradient);

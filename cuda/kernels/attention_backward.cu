@@ -106,20 +106,27 @@ __device__ void backward_of_keys(const HeadWarp<Real, kColumns, kOneWarp>& warp,
       }
     }
     if (!present) continue;  // no barrier is left for this lane but those that all lanes of the head take
+    Real* const own = rows.dqkv.data + row * rows.dqkv.stride + d + warp.head.column;
     const int number = key - tile.key_begin;
-    Real* to = number < n_path
-                   ? rows.path_gradient + (tiles.path_begin[tiles.first_tile + blockIdx.x] + Index{number}) * 2 * d
-                   : rows.dqkv.data + row * rows.dqkv.stride + d;
-    warp.store(dk, to + warp.head.column, warp.score_scale(), number >= n_path);
-    warp.store(dv, to + d + warp.head.column, 1, number >= n_path);
+    if (rows.path_gradient == nullptr) {
+      warp.add_atomically(dk, own, warp.score_scale());
+      warp.add_atomically(dv, own + d, 1);
+      continue;
+    }
+    const bool on_path = number < n_path;
+    const Index place = tiles.path_begin[tiles.first_tile + blockIdx.x] + Index{number};
+    Real* const to = on_path ? rows.path_gradient + place * 2 * d + warp.head.column : own;
+    warp.store(dk, to, warp.score_scale(), !on_path);
+    warp.store(dv, to + d, 1, !on_path);
   }
 }
 
 // Mapping: a layer (z) of a block owns a tile (x) and a head (y, z), first with its queries as lanes, then with its keys.
 // Scores are computed again in both turns: shared memory holds rows, not scores. A row is an own row of one tile only, so
-// its dqkv has one writer; keys before the tile's own rows have a place for each tile that sees them. No atomics.
+// its dqkv has one writer; keys before the tile's own rows have a place for each tile that sees them. Without those places
+// all keys' gradients are added by atomics, in an order that varies.
 template <class Real, int kColumns, bool kOneWarp>
-__global__ void __launch_bounds__(kMostThreads<kOneWarp>, 1)
+__global__ void __launch_bounds__(kMostThreads<kOneWarp>, kOneWarp && sizeof(Real) == 4 ? 3 : 1)
     attend_backward_kernel(DeviceTiles tiles, HeadsView heads, const DeviceHead* group, BackwardRows<Real> rows) {
   const HeadWarp<Real, kColumns, kOneWarp> warp(group);
   const Tile tile = tiles.tiles[tiles.first_tile + blockIdx.x];

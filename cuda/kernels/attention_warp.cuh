@@ -117,6 +117,13 @@ struct HeadWarp {
       if (c < valid()) to[c] = accumulate ? to[c] + scale * x[c] : scale * x[c];
   }
 
+  /// to += scale * x, while other blocks add to the same numbers.
+  __device__ void add_atomically(const Real (&x)[kColumns], Real* to, Real scale) const {
+#pragma unroll
+    for (int c = 0; c < kColumns; ++c)
+      if (c < valid()) atomicAdd(to + own() + c, scale * x[c]);
+  }
+
   /// Stages column c of row i, for i below kStagedRows, where row(i) is a pointer to the head's first column or null.
   template <class Row>
   __device__ void stage(Real* to, const Row& row) const {

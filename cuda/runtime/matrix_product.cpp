@@ -5,9 +5,6 @@
 namespace agpt::cuda {
 namespace {
 
-// What NVIDIA recommends for its largest devices. With a workspace of its own, a handle's results repeat.
-constexpr Index kWorkspaceBytes = Index{32} << 20;
-
 template <class Real>
 constexpr cudaDataType_t kType = std::is_same_v<Real, float> ? CUDA_R_32F : CUDA_R_64F;
 

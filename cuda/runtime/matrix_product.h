@@ -19,6 +19,9 @@ struct Factor {
 /// One cuBLAS handle with its own workspace. Results are the same in every run.
 class MatrixProducts {
  public:
+  // What NVIDIA recommends for its largest devices. With a workspace of its own, a handle's results repeat.
+  static constexpr Index kWorkspaceBytes = Index{32} << 20;
+
   MatrixProducts(MemoryCount& memory, Precision precision, const Queue& queue);
   ~MatrixProducts();
   MatrixProducts(const MatrixProducts&) = delete;

@@ -123,10 +123,10 @@ struct LossAndGradient {
 
 template <class Real>
 LossAndGradient run(const std::string& backend_name, const ModelConfig& config, const std::vector<double>& flat,
-                    RowBatch batch) {
+                    RowBatch batch, const BackendOptions& options = {}) {
   const ParameterTable table(config);
   const std::vector<Real> parameters(flat.begin(), flat.end());
-  const std::unique_ptr<Backend<Real>> backend = make_backend<Real>(backend_name, model_shape(config, table));
+  const std::unique_ptr<Backend<Real>> backend = make_backend<Real>(backend_name, model_shape(config, table), options);
   backend->set_parameters(parameters);
   const std::unique_ptr<Stream<Real>> stream = backend->make_stream();
   const std::unique_ptr<Gradient<Real>> gradient = backend->make_gradient();

@@ -1,0 +1,187 @@
+// What only a device does: wide heads over several warps, tiles of 32 rows, training states of its own, a cap of its memory,
+// products of lower precision. On the emulator or on a GPU; skipped where there is neither.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "cpp/base/error.h"
+#include "tests/cpp/train/model_cases.h"
+
+namespace agpt::test {
+namespace {
+
+constexpr double kTolerance = 1e-10;  // of float64
+
+ModelConfig config_of(std::vector<int> heads) {
+  ModelConfig config = small_config(std::move(heads), 1);
+  config.context = 70;
+  return config;
+}
+
+/// The worst error of the cuda backend's gradient against the reference's.
+template <class Real>
+double gradient_error(const ModelConfig& config, const RowBatch& batch, const BackendOptions& options = {}) {
+  const ParameterTable table(config);
+  std::vector<double> flat = random_parameters(table, 3);
+  for (double& value : flat) value = static_cast<Real>(value);
+  const LossAndGradient truth = run<double>("reference", config, flat, batch);
+  const LossAndGradient got = run<Real>("cuda", config, flat, batch, options);
+  CHECK(got.loss == doctest::Approx(truth.loss).epsilon(1e-2));
+  return worst_tensor_error(table, got.gradient, truth.gradient);
+}
+
+TEST_CASE("heads of every width up to 128 have the reference's gradient, with segmented sums and with atomics") {
+  if (!has_cuda()) return;
+  BackendOptions atomics;
+  atomics.deterministic = false;
+  for (const std::vector<int>& heads :
+       {std::vector{17, 31}, {32, 33, 3}, {1, 64}, {100, 16, 16, 16, 16}, {128}, {5, 6, 7, 8}}) {
+    CAPTURE(heads.back());
+    const ModelConfig config = config_of(heads);
+    const RowBatch batch = random_forest(Shape::random, 70, 9, config, 5);
+    CHECK(gradient_error<double>(config, batch) < kTolerance);
+    CHECK(gradient_error<double>(config, batch, atomics) < kTolerance);
+    CHECK(gradient_error<float>(config, batch) < 1e-5);
+  }
+  CHECK_THROWS_WITH_AS(make_backend<float>("cuda", model_shape(config_of({129}), ParameterTable(config_of({129})))),
+                       doctest::Contains("129"), ArgumentError);
+}
+
+TEST_CASE("batches around the size of a tile, chains, stars and windows have the reference's gradient") {
+  if (!has_cuda()) return;
+  const ModelConfig config = config_of({16, 8, 4});
+  for (const Shape shape : {Shape::random, Shape::chain, Shape::star, Shape::windows})
+    for (const int n_rows : {1, 31, 32, 33, 63, 64, 65}) {
+      CAPTURE(n_rows);
+      CHECK(gradient_error<double>(config, random_forest(shape, n_rows, n_rows / 8, config, 7)) < kTolerance);
+    }
+}
+
+TEST_CASE("a batch without rows has no loss and no gradient") {
+  if (!has_cuda()) return;
+  const ModelConfig config = config_of({8});
+  const LossAndGradient result = run<float>("cuda", config, random_parameters(ParameterTable(config), 1), RowBatch());
+  CHECK(result.loss == 0);
+  for (const double value : result.gradient) CHECK(value == 0);
+}
+
+TEST_CASE("a gradient has the same bits in every run") {
+  if (!has_cuda()) return;
+  const ModelConfig config = config_of({16, 8});
+  const std::vector<double> flat = random_parameters(ParameterTable(config), 1);
+  const RowBatch batch = random_forest(Shape::star, 200, 5, config, 2);
+  const LossAndGradient one = run<float>("cuda", config, flat, batch), other = run<float>("cuda", config, flat, batch);
+  CHECK(one.loss == other.loss);
+  CHECK(one.gradient == other.gradient);
+}
+
+TEST_CASE("products of lower precision move the gradient by about their rounding") {
+  if (!has_cuda()) return;
+  ModelConfig config = config_of({16, 16});
+  config.activation = Activation::gelu;  // relu's gradient jumps where rounding moves a number across 0
+  const ParameterTable table(config);
+  const std::vector<double> flat = random_parameters(table, 3);
+  const RowBatch batch = random_forest(Shape::random, 100, 0, config, 2);
+  const std::vector<double> truth = run<double>("reference", config, flat, batch).gradient;
+  for (const auto& [precision, unit] :
+       {std::pair{Precision::tf32, 1.0 / 2048}, std::pair{Precision::bf16, 1.0 / 256}}) {
+    BackendOptions options;
+    options.precision = precision;
+    std::vector<double> difference = run<float>("cuda", config, flat, batch, options).gradient;
+    for (size_t i = 0; i < truth.size(); ++i) difference[i] -= truth[i];
+    const double error = l2_norm(difference) / l2_norm(truth);
+    CAPTURE(error);
+    CHECK(error > unit / 10);
+    CHECK(error < unit * 10);
+    CHECK_THROWS_AS(make_backend<double>("cuda", model_shape(config, table), options), ArgumentError);
+  }
+}
+
+TEST_CASE("the device keeps to its memory cap, says what it took, and takes no more for a batch like the last") {
+  if (!has_cuda()) return;
+  const ModelConfig config = config_of({16, 16});
+  const ParameterTable table(config);
+  BackendOptions options;
+  options.memory_cap = Index{40} << 20;
+  const auto backend = make_backend<float>("cuda", model_shape(config, table), options);
+  const auto stream = backend->make_stream();
+  const auto gradient = backend->make_gradient();
+  Transformer<float> transformer(config, table, *stream);
+  const std::vector<double> flat = random_parameters(table, 1);
+  backend->set_parameters(std::vector<float>(flat.begin(), flat.end()));
+  RowBatch batch = random_forest(Shape::random, 300, 0, config, 2);
+  build_tiles(batch, backend->tile_rows());
+  transformer.add_loss_and_gradient(batch, *gradient);
+  transformer.add_loss_and_gradient(batch, *gradient);  // both halves of the upload have been used
+  const Index peak = backend->statistics().peak_bytes, launches = backend->statistics().launches;
+  transformer.add_loss_and_gradient(batch, *gradient);
+  CHECK(std::isfinite(stream->take_loss()));
+  CHECK(backend->statistics().peak_bytes == peak);
+  CHECK(peak <= options.memory_cap);
+  CHECK(backend->statistics().launches - launches < 100);
+
+  options.memory_cap = Index{16} << 20;
+  CHECK_THROWS_WITH_AS(make_backend<float>("cuda", model_shape(config, table), options)->make_stream(),
+                       doctest::Contains("cap is 16 MiB"), DeviceError);
+}
+
+/// Three updates of a training state, with the gradient of `batch` each time; then the parameters and the moments.
+std::pair<std::vector<double>, std::vector<double>> three_updates(const std::string& backend_name,
+                                                                  const ModelConfig& config,
+                                                                  const OptimizerConfig& optimizer, RowBatch batch) {
+  const ParameterTable table(config);
+  std::vector<double> flat = random_parameters(table, 4), gradient(flat.size());
+  std::vector<double> moments(static_cast<size_t>(n_moments(optimizer.kind)) * flat.size());
+  const auto backend = make_backend<double>(backend_name, model_shape(config, table));
+  const auto stream = backend->make_stream();
+  const auto slot = backend->make_gradient();
+  const auto state = backend->make_training_state({flat, moments, gradient});
+  state->send_parameters();
+  state->send_moments();
+  Transformer<double> transformer(config, table, *stream);
+  build_tiles(batch, backend->tile_rows());
+  const auto n_tensors = static_cast<int>(table.parameters().size());
+  UpdateStep step{1, 0.01, batch.total_weight, batch.total_weight};
+  for (; step.number <= 3; ++step.number) {
+    if (state->is_in_place()) state->send_parameters();
+    state->clear_gradient();
+    slot->clear();
+    transformer.add_loss_and_gradient(batch, *slot);
+    state->add(*slot, 0, n_tensors, 1);
+    const UpdateResult result = state->update(optimizer, step, 0.5, stream.get());
+    CHECK(std::isfinite(result.loss));
+    CHECK(result.gradient_norm > 0);
+  }
+  const double infinite = std::numeric_limits<double>::infinity();
+  CHECK(!std::isfinite(state->update(optimizer, step, infinite, stream.get()).loss));  // and changes nothing
+  state->fetch_parameters();
+  state->fetch_moments();
+  return {flat, moments};
+}
+
+TEST_CASE("updates on the device are the reference's for every optimizer, with decay and clipping") {
+  if (!has_cuda()) return;
+  const ModelConfig config = config_of({8, 4});
+  const RowBatch batch = random_forest(Shape::random, 40, 3, config, 2);
+  for (const OptimizerKind kind : {OptimizerKind::sgd, OptimizerKind::momentum, OptimizerKind::adam,
+                                   OptimizerKind::rmsprop, OptimizerKind::rmsprop_corrected})
+    for (const bool decays_vectors : {false, true}) {
+      CAPTURE(static_cast<int>(kind));
+      OptimizerConfig optimizer;
+      optimizer.kind = kind;
+      optimizer.epsilon = 1e-3;  // the formulas are compared, not how they blow up where a gradient is almost 0
+      optimizer.weight_decay = 0.1;
+      optimizer.decay_vectors = decays_vectors;
+      optimizer.clip_norm = 0.2;
+      const auto truth = three_updates("reference", config, optimizer, batch);
+      const auto got = three_updates("cuda", config, optimizer, batch);
+      for (size_t i = 0; i < truth.first.size(); ++i)
+        CHECK(got.first[i] == doctest::Approx(truth.first[i]).epsilon(1e-8));
+      for (size_t i = 0; i < truth.second.size(); ++i)
+        CHECK(got.second[i] == doctest::Approx(truth.second[i]).epsilon(1e-8));
+    }
+}
+
+}  // namespace
+}  // namespace agpt::test
