@@ -253,7 +253,7 @@ def test_the_folder_of_data_comes_from_the_environment(
 
 
 def test_the_scenario_names_gives_the_names_of_the_script(
-    write: Callable[..., Path], run_command: RunCommand
+    write: Callable[..., Path], run_command: RunCommand, run_json: RunJson
 ) -> None:
     result = run_command(train, data_file("names.txt"), "--scenario", "names")
     assert result.exit_code == 0, result.output
@@ -262,6 +262,10 @@ def test_the_scenario_names_gives_the_names_of_the_script(
     assert [f"{losses[step]:.6f}" for step in (1, 500)] == ["3.363009", "2.085912"]
     assert Model.load("names.safetensors").n_parameters == 4064
     assert run_command(generate, "--scenario", "names").stdout.split() == GOLDEN_NAMES.split()
+    drawn = run_json(generate, "--scenario", "names", "-n", 1)
+    assert (drawn["generator"], drawn["seed"]) == ("python", None)
+    drawn = run_json(generate, "--scenario", "names", "-n", 1, "--seed", 4)
+    assert (drawn["generator"], drawn["seed"]) == ("engine", 4)
     george = run_command(generate, "--scenario", "names", "-i", " George ", "-n", 3)
     assert "does not know 'G'" in george.stderr
     assert all(line.startswith("eorge") for line in george.stdout.splitlines())

@@ -100,7 +100,12 @@ def command(
         _continue(loaded, text, options, shared, fits_context=scenario is not None)
         for text in prompts
     ]
-    values = {"model": str(model), "seed": seed, "seconds": time.perf_counter() - start}
+    values = {
+        "model": str(model),
+        "generator": generator,
+        "seed": None if draws is not None and draws is loaded.generator else seed,
+        "seconds": time.perf_counter() - start,
+    }
     values |= written[0] if prompts_file is None else {"results": written}
     texts = [result["prompt"] + sample for result in written for sample in result["samples"]]
     emit(as_json, values, _separator_of(loaded, options["chain"]).join(texts))
