@@ -20,8 +20,8 @@ EAGER, COMPILED, NUMPY = "PyTorch eager", "torch.compile", "NumPy"
 DOCUMENTS = "names, 4,192 parameters, a document a step"
 EVALUATION = "evaluation, context 32, stride 1"
 
-# Learned positions, because PyTorch does them faster than rotary ones.
-OF_108K: dict[str, Any] = {"name": "microgpt", "position": "learned"}
+# Learned positions where nothing else is said: PyTorch does them faster than rotary ones.
+OF_108K: dict[str, Any] = {"name": "microgpt", "position": "learned", "heads": 4}
 NANOGPT: dict[str, Any] = {
     "name": "nanogpt",
     "context": 64,
@@ -41,9 +41,10 @@ def plain_adam(threads: int, **options: object) -> agpt.TrainConfig:
     return agpt.TrainConfig(**common, steps=10**9, threads=threads, **options)
 
 
-def model_of_108k(vocab: int, context: int) -> agpt.Model:
+def model_of_108k(vocab: int, context: int, position: str = "learned") -> agpt.Model:
     """Return the model of most contests."""
-    config = agpt.ModelConfig.preset(vocab_size=vocab, context=context, **OF_108K)
+    changes = OF_108K | {"context": context, "position": position}
+    config = agpt.ModelConfig.preset(vocab_size=vocab, **changes)
     return agpt.Model(config, seed=0)
 
 
@@ -103,16 +104,16 @@ def windows_contest(
     return Contest(work, "positions", contestants, threads, target, flop)
 
 
-def trie_contest(corpus: agpt.Corpus, depth: int, threads: int) -> Contest:
+def trie_contest(
+    work: str, corpus: agpt.Corpus, depth: int, threads: int, position: str
+) -> Contest:
     """Train on the trie; the rival has as many rows a step, as windows."""
     index = agpt.TrieIndex.build(corpus, depth)
-    model = model_of_108k(corpus.vocab_size, depth)
+    model = model_of_108k(corpus.vocab_size, depth, position)
     windows = 512
     settings = plain_adam(threads, positions_per_step=windows * depth)
     trainer = agpt.Trainer(copy_of(model), index, settings)
-    contest = windows_contest(
-        f"trie, D = {depth}", corpus, model, windows, threads, compiled=False, target=2.5
-    )
+    contest = windows_contest(work, corpus, model, windows, threads, compiled=False, target=2.5)
     contest.contestants[OURS] = lambda: trainer.step().positions
     return contest
 
@@ -204,10 +205,15 @@ def contests(
 
         return work, make
 
+    def trie(kind: str, position: str, threads: int) -> Making:
+        work = f"trie, D = 32, {kind} positions"
+        return work, partial(trie_contest, work, corpus, 32, threads, position)
+
     makings: list[Making] = []
     for threads in thread_counts:
         makings += [
-            ("trie, D = 32", partial(trie_contest, corpus, 32, threads)),
+            trie("rotary", "rope", threads),
+            trie("learned", "learned", threads),
             windows("windows of 32 x 64", 64, threads, 2, context=32, **OF_108K),
             windows("windows of 128 x 64", 64, threads, 2, context=128, **OF_108K),
             windows("nanoGPT, windows of 64 x 12", 12, threads, 2, **NANOGPT),

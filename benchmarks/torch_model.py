@@ -1,7 +1,8 @@
 """The engine's transformer in PyTorch, as its users would write it: the rival's mathematics.
 
-Pre-norm blocks, one matrix for queries, keys and values, scaled_dot_product_attention. Everything
-that a ModelConfig of equal heads can say but rotary positions, which would only slow it down.
+Pre-norm blocks, one matrix for queries, keys and values, scaled_dot_product_attention, learned or
+rotary positions (one complex product for queries and one for keys): what a ModelConfig of equal
+heads can say.
 """
 
 import agpt
@@ -22,6 +23,12 @@ def norm_of(config: agpt.ModelConfig) -> nn.Module:
     return nn.LayerNorm(d, epsilon, elementwise_affine=config.norm_gain, bias=config.norm_bias)
 
 
+def rotated(x: Tensor, rotation: Tensor) -> Tensor:
+    """Return (..., time, width) with its pairs of columns turned by (time, width / 2) factors."""
+    pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)))
+    return torch.view_as_real(pairs * rotation).flatten(-2)
+
+
 class Block(nn.Module):
     """Attention and MLP with residual connections."""
 
@@ -34,12 +41,18 @@ class Block(nn.Module):
         self.up, self.down = nn.Linear(d, wide, bias), nn.Linear(wide, d, bias)
 
     def forward(
-        self, x: Tensor, cache: tuple[Tensor, Tensor] | None = None, seen: int = 0
+        self,
+        x: Tensor,
+        rotation: Tensor | None,
+        cache: tuple[Tensor, Tensor] | None = None,
+        seen: int = 0,
     ) -> Tensor:
         """Map (batch, time, d) to the same; with a cache, for rows behind `seen` earlier ones."""
         batch, time, d = x.shape
         parts = self.qkv(self.norm1(x)).view(batch, time, 3, self.n_heads, d // self.n_heads)
         q, k, v = parts.permute(2, 0, 3, 1, 4)
+        if rotation is not None:
+            q, k = rotated(q, rotation), rotated(k, rotation)
         if cache is not None:
             for kept, new in zip(cache, (k, v), strict=True):
                 kept[:, :, seen : seen + time] = new
@@ -50,15 +63,20 @@ class Block(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Decoder-only model with learned positions."""
+    """Decoder-only model."""
 
     def __init__(self, config: agpt.ModelConfig) -> None:
         super().__init__()
-        assert config.position == "learned", "the rival has learned positions only"
-        d = config.d_model
+        d, width = config.d_model, config.heads[0]
         self.config = config
         self.embedding = nn.Embedding(config.vocab_size, d)
-        self.positions = nn.Embedding(config.context, d)
+        self.positions = self.rotations = None
+        if config.position == "learned":
+            self.positions = nn.Embedding(config.context, d)
+        elif config.position == "rope":
+            rates = config.rope_base ** (-torch.arange(0, width, 2, dtype=torch.float64) / width)
+            angles = torch.arange(config.context, dtype=torch.float64)[:, None] * rates
+            self.rotations = torch.polar(torch.ones_like(angles), angles)
         self.embedding_norm = norm_of(config) if config.embedding_norm else nn.Identity()
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
         self.norm = norm_of(config) if config.final_norm else nn.Identity()
@@ -68,10 +86,15 @@ class Transformer(nn.Module):
 
     def states(self, tokens: Tensor, cache: Cache | None = None, seen: int = 0) -> Tensor:
         """Map (batch, time) ids to (batch, time, d), ready for the head."""
-        at = torch.arange(seen, seen + tokens.shape[1])
-        x = self.embedding_norm(self.embedding(tokens) + self.positions(at))
+        x, end = self.embedding(tokens), seen + tokens.shape[1]
+        if self.positions is not None:
+            x = x + self.positions.weight[seen:end]
+        x = self.embedding_norm(x)
+        rotation = None
+        if self.rotations is not None:
+            rotation = self.rotations[seen:end].to(x.dtype.to_complex())
         for layer, block in enumerate(self.blocks):
-            x = block(x, None if cache is None else cache[layer], seen)
+            x = block(x, rotation, None if cache is None else cache[layer], seen)
         return self.norm(x)
 
     def forward(self, tokens: Tensor, targets: Tensor) -> Tensor:
