@@ -92,11 +92,11 @@ int32_t Inference<Real>::append_chain(std::span<const Token> tokens, int32_t par
 }
 
 template <class Real>
-Rows<Real> Inference<Real>::compute(Index begin, Index capacity) {
+Rows<Real> Inference<Real>::compute(Index begin, Index scored, Index capacity) {
   const FlushDenormals flush;
-  batch_.n_leading_ghosts = begin;
+  batch_.n_leading_ghosts = scored;
   build_tiles(batch_, backend_->tile_rows(), begin);
-  return transformer_.logits(batch_, begin, capacity);
+  return transformer_.logits(batch_, begin, scored, capacity);
 }
 
 template <class Real>
@@ -107,7 +107,7 @@ Rows<Real> Inference<Real>::compute_chain(std::span<const Token> tokens) {
                                                                       std::to_string(model_.context));
   batch_.clear();
   append_chain(tokens, -1);
-  return compute(0, batch_.n_rows());
+  return compute(0, 0, batch_.n_rows());
 }
 
 template <class Real>
@@ -192,7 +192,7 @@ std::vector<std::vector<Token>> Inference<Real>::generate(std::span<const Token>
   std::vector<bool> ended(n_samples, false);
   const Index columns = model_.vocab_size;
   Index first_read = last[0];
-  std::vector<Real> rows = rows_from(compute(0, capacity), columns, first_read);
+  std::vector<Real> rows = rows_from(compute(0, first_read, capacity), columns, first_read);
   std::vector<double> logits(static_cast<size_t>(columns));
 
   for (Index n = 0; n < config.max_tokens; ++n) {
@@ -217,13 +217,16 @@ std::vector<std::vector<Token>> Inference<Real>::generate(std::span<const Token>
     const bool full = batch_.position[static_cast<size_t>(last[static_cast<size_t>(running)])] + 1 == model_.context;
     if (full) batch_.clear();
     const Index begin = batch_.n_rows();
+    std::vector<std::vector<Token>> reads(n_samples);
     for (size_t s = 0; s < n_samples; ++s) {
       if (ended[s]) continue;
-      last[s] =
-          full ? append_chain(reread_of(texts[s], config), -1) : append_chain(std::span(texts[s]).last(1), last[s]);
+      reads[s] = full ? reread_of(texts[s], config) : std::vector<Token>{texts[s].back()};
+      last[s] = append_chain(std::span(reads[s]).first(reads[s].size() - 1), full ? -1 : last[s]);
     }
-    first_read = begin;
-    rows = rows_from(compute(begin, capacity), columns, first_read);
+    first_read = batch_.n_rows();  // of the rows before it no logits are needed
+    for (size_t s = 0; s < n_samples; ++s)
+      if (!ended[s]) last[s] = append_chain(std::span(reads[s]).last(1), last[s]);
+    rows = rows_from(compute(begin, first_read, capacity), columns, first_read);
   }
   for (std::vector<Token>& text : texts) text.erase(text.begin(), text.begin() + static_cast<Index>(prompt.size()));
   return texts;

@@ -80,8 +80,8 @@ class Inference {
   Rows<Real> compute_chain(std::span<const Token> tokens);
   /// The rows from `begin` to the end of the batch, in host memory, packed row-major.
   std::vector<Real> rows_from(Rows<Real> rows, Index columns, Index begin);
-  /// Computes the rows [begin, end of batch).
-  Rows<Real> compute(Index begin, Index capacity);
+  /// Computes the rows [begin, end of batch), and the logits of those from `scored` on.
+  Rows<Real> compute(Index begin, Index scored, Index capacity);
 
   const ModelConfig model_;
   const ParameterTable table_;

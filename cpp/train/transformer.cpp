@@ -1,5 +1,7 @@
 #include "cpp/train/transformer.h"
 
+#include <algorithm>
+
 #include "cpp/base/error.h"
 
 namespace agpt {
@@ -104,14 +106,16 @@ void Transformer<Real>::add_loss_and_gradient(const RowBatch& batch, Gradient<Re
 }
 
 template <class Real>
-Rows<Real> Transformer<Real>::logits(const RowBatch& batch, Index first_row, Index capacity) {
+Rows<Real> Transformer<Real>::logits(const RowBatch& batch, Index first_row, Index scored, Index capacity) {
   begin(batch, nullptr, capacity);
-  Index first_tile = 0;
-  while (first_tile < static_cast<Index>(batch.tiles.size()) &&
-         batch.tiles[static_cast<size_t>(first_tile)].first_row < first_row)
-    ++first_tile;
-  forward(first_row, batch.n_rows(), first_row, first_tile, first_tile, static_cast<Index>(batch.tiles.size()));
-  head(first_row, batch.n_rows());
+  const auto tile_of = [&](Index row) {
+    const auto tile = std::find_if(batch.tiles.begin(), batch.tiles.end(),
+                                   [row](const Tile& candidate) { return candidate.first_row >= row; });
+    return static_cast<Index>(tile - batch.tiles.begin());
+  };
+  forward(first_row, batch.n_rows(), scored, tile_of(first_row), tile_of(scored),
+          static_cast<Index>(batch.tiles.size()));
+  head(scored, batch.n_rows());
   return scratch(kLogits, config_.vocab_size);
 }
 

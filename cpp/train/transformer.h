@@ -54,10 +54,11 @@ class Transformer {
   /// Both are sums: they are divided by the total weight once per step, by whoever knows the step.
   void add_loss_and_gradient(const RowBatch& batch, Gradient<Real>& gradient);
 
-  /// Logits of the rows [begin, end) of a batch whose rows before `begin` went through this call earlier: their keys
-  /// and values are kept, so a sequence grows row by row without recomputing (a KV cache). `capacity` rows are kept in
-  /// all; it must not grow between the calls of one sequence. Row r of the batch has its logits in row r of the result.
-  Rows<Real> logits(const RowBatch& batch, Index begin, Index capacity);
+  /// Logits of the rows [scored, end) of a batch whose rows before `begin` went through this call earlier: their keys
+  /// and values are kept, so a sequence grows row by row without recomputing (a KV cache). A tile must end before row
+  /// `scored`. `capacity` rows are kept in all; it must not grow between the calls of one sequence. Row r of the batch
+  /// has its logits in row r of the result.
+  Rows<Real> logits(const RowBatch& batch, Index begin, Index scored, Index capacity);
 
   /// What the last logits() computed on its way, in order, named after the parameters: the embedding, the parts of each
   /// block, the logits. The columns of q and k of attention.qkv are rotated where positions are rotary; mlp.up, the

@@ -146,7 +146,7 @@ TEST_CASE("the logits of a row do not change with what follows it, and a cache c
       build_tiles(batch, backend->tile_rows());
       const Index columns = model.config.vocab_size;
       std::vector<double> expected(static_cast<size_t>(30 * columns));
-      stream->read_rows(columns, 0, 30, whole.logits(batch, 0, 30), expected);
+      stream->read_rows(columns, 0, 30, whole.logits(batch, 0, 0, 30), expected);
       for (const auto& [begin, end] : {std::pair{0, 7}, std::pair{7, 8}, std::pair{8, 30}}) {
         RowBatch part = batch;
         part.token.resize(static_cast<size_t>(end));
@@ -157,7 +157,7 @@ TEST_CASE("the logits of a row do not change with what follows it, and a cache c
         part.n_leading_ghosts = 0;
         build_tiles(part, backend->tile_rows(), begin);
         std::vector<double> got(static_cast<size_t>((end - begin) * columns));
-        other->read_rows(columns, begin, end, growing.logits(part, begin, 30), got);
+        other->read_rows(columns, begin, end, growing.logits(part, begin, begin, 30), got);
         for (size_t i = 0; i < got.size(); ++i)
           CHECK(got[i] == doctest::Approx(expected[static_cast<size_t>(begin * columns) + i]).epsilon(1e-10));
       }
