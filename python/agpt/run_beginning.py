@@ -5,6 +5,9 @@ from typing import Any
 from agpt import _engine
 from agpt.trainer import Trainer
 
+MOST_NODES = 20_000_000
+"""Counting the depths of a larger index would hold up the first step by more than two seconds."""
+
 
 def beginning_of(trainer: Trainer) -> dict[str, Any]:
     """Everything about a run that its steps do not say, as plain values."""
@@ -25,9 +28,12 @@ def beginning_of(trainer: Trainer) -> dict[str, Any]:
 
 def _sharing_by_depth(trainer: Trainer) -> dict[str, list[int]] | None:
     """Positions of each depth of the index and the predictions that they stand for."""
-    if not isinstance(trainer.data, _engine.TrieIndex) or trainer.config.mode == "window":
+    index = trainer.data
+    if not isinstance(index, _engine.TrieIndex) or trainer.config.mode == "window":
         return None
-    profile = trainer.data.profile()
+    if index.n_nodes > MOST_NODES:
+        return None
+    profile = index.profile()
     return {
         "positions": [int(n) for n in profile["positions"]],
         "mass": [int(n) for n in profile["mass"]],

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agpt import Corpus, Model, ModelConfig, TrainConfig, Trainer, TrieIndex
+from agpt import Corpus, Model, ModelConfig, TrainConfig, Trainer, TrieIndex, run_beginning
 from agpt.cli.report import command as report
 from agpt.cli.train import command as train
 from agpt.run_files import best_path_of, log_path_of
@@ -59,6 +59,16 @@ def test_a_log_begins_with_the_run_and_tells_depths_and_samples(
     total = sum(d["positions"] * d["loss"] for d in last["by_depth"])
     assert positions == last["positions"]
     assert total / positions == pytest.approx(last["loss"], rel=1e-12)
+
+
+def test_the_profile_of_a_large_index_does_not_hold_up_the_first_step(
+    make_model: Callable[..., Model], index: TrieIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = Trainer(make_model(), index, TrainConfig(threads=1))
+    monkeypatch.setattr(run_beginning, "MOST_NODES", index.n_nodes)
+    assert run_beginning.beginning_of(trainer)["sharing"] is not None
+    monkeypatch.setattr(run_beginning, "MOST_NODES", index.n_nodes - 1)
+    assert run_beginning.beginning_of(trainer)["sharing"] is None
 
 
 @pytest.mark.parametrize(("every", "steps"), [(0, []), (3, [0, 3, 6, 8]), (None, [0, 4, 8])])

@@ -24,7 +24,8 @@ OWN_FILE = f"""The same with a file of your own:
   agpt-build FILE.txt --depth {DEPTH} --out FILE.agpt
   agpt-train FILE.agpt --out FILE.safetensors
   agpt-perplexity FILE.safetensors --index FILE.agpt
-  agpt-generate FILE.safetensors --prompt "The " """.rstrip()
+  agpt-generate FILE.safetensors --prompt "The "
+  agpt-report FILE.safetensors"""
 
 
 @dataclasses.dataclass(frozen=True)
