@@ -217,9 +217,13 @@ class TrainingRun:
         self._evaluated_at = time.perf_counter()
 
     def _sample_if_due(self, signals: StopSignals, log: TrainingLog) -> None:
-        every = self._options.sample_every
-        every = self._eval_every() if every is None else every
-        if every > 0 and self._trainer.step_count % every == 0:
+        step, every = self._trainer.step_count, self._options.sample_every
+        if every is None and self._options.has_held_out:
+            is_due = log.has(EVALUATION, step)
+        else:
+            every = self._eval_every() if every is None else every
+            is_due = every > 0 and step % every == 0
+        if is_due:
             self._sample(signals, log)
 
     def _sample(self, signals: StopSignals, log: TrainingLog) -> None:

@@ -209,3 +209,23 @@ def test_a_run_on_sequences_has_a_page_without_what_it_did_not_measure(
     titles = re.findall(r"<h2[^>]*>([^<]*)</h2>", content)
     assert titles[:3] == ["Result", "Loss", "Samples"]
     assert f"{run['best_loss']:.4f}" in content
+
+
+@pytest.mark.parametrize(
+    "options", [{"eval_every": 3}, {"eval_every": 0}, {"eval_seconds": 0.0}, {}], ids=str
+)
+def test_samples_stand_beside_evaluations_and_without_any_at_each_tenth(
+    make_model: Callable[..., Model], index: TrieIndex, out: Path, options: dict[str, Any]
+) -> None:
+    config = TrainConfig(positions_per_step=100, steps=8, threads=1)
+    steps = {}
+    for has_held_out in (True, False):
+        run_options = RunOptions(out, has_held_out=has_held_out, **options)
+        TrainingRun(Trainer(make_model(), index, config), run_options).run()
+        events = read_log(log_path_of(out))
+        for kind in (EVALUATION, SAMPLE):
+            steps[kind, has_held_out] = [e["step"] for e in events if e["event"] == kind]
+    assert steps[SAMPLE, True] == steps[EVALUATION, True] != []
+    assert steps[EVALUATION, False] == []
+    every = options.get("eval_every", 1)
+    assert steps[SAMPLE, False] == [n for n in range(9) if n == 8 or (every and n % every == 0)]
