@@ -97,13 +97,11 @@ struct Run {
   Index positions = 0, steps = 0;
 };
 
-Run train(Trainer<float>& trainer, double seconds, StageClock& clock) {
+Run train(Trainer<float>& trainer, double seconds) {
   Run run;
   const double begin = thread_seconds();
   while ((run.seconds = thread_seconds() - begin) < seconds) {
-    const StepReport report = trainer.step({});
-    run.positions += report.positions;
-    clock.add(Stage::update, report.update_seconds);
+    run.positions += trainer.step({}).positions;
     ++run.steps;
   }
   return run;
@@ -180,14 +178,14 @@ int run(const Options& options) {
   Trainer<float> timed(model, config, timed_source,
                        std::make_unique<TimedBackend>(make_backend<float>(options.backend, shape), shape, clock),
                        parameters);
-  train(plain, 0.3, clock), train(timed, 0.1, clock);
+  train(plain, 0.3), train(timed, 0.1);
   Report report{};
   report.peak = multiply_add_peak();
   report.matrix = matrix_rate();
   const auto seconds = static_cast<double>(options["seconds"]);
-  const Run run = train(plain, seconds / 2, clock);
+  const Run run = train(plain, seconds / 2);
   clock.reset();
-  report.run = train(timed, seconds / 2, clock);
+  report.run = train(timed, seconds / 2);
   report.backend = plain.backend_description();
   report.rate = static_cast<double>(run.positions) / run.seconds;
   report.steps = static_cast<double>(run.steps) / run.seconds;

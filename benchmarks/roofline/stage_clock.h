@@ -61,7 +61,6 @@ class StageClock {
   }
 
   const StageTotals& operator[](Stage stage) const { return totals_[static_cast<size_t>(stage)]; }
-  void add(Stage stage, double seconds) { totals_[static_cast<size_t>(stage)].seconds += seconds; }
   void reset() { totals_ = {}; }
 
  private:

@@ -6,7 +6,6 @@
 
 #include "benchmarks/roofline/stage_clock.h"
 #include "cpp/backend/backend.h"
-#include "cpp/backend/host_training_state.h"
 
 namespace agpt::roofline {
 
@@ -170,6 +169,38 @@ class TimedStream final : public Stream<float>, private TokenTables<float> {
   Index width_ = 0;
 };
 
+class TimedTrainingState final : public TrainingState<float> {
+ public:
+  TimedTrainingState(std::unique_ptr<TrainingState<float>> inner, double n_parameters, StageClock& clock)
+      : inner_(std::move(inner)), n_parameters_(n_parameters), clock_(clock) {}
+
+  bool is_in_place() const override { return inner_->is_in_place(); }
+  void send_parameters() override {
+    clock_.time(Stage::weight_packing, 0, 16 * n_parameters_, [&] { inner_->send_parameters(); });
+  }
+  void send_moments() override { inner_->send_moments(); }
+  void fetch_parameters() override { inner_->fetch_parameters(); }
+  void fetch_moments() override { inner_->fetch_moments(); }
+  void fetch_gradient() override { inner_->fetch_gradient(); }
+  void clear_gradient() override {
+    clock_.time(Stage::gradient_slots, 0, 8 * n_parameters_, [&] { inner_->clear_gradient(); });
+  }
+  // Timed by the gradient.
+  void add(const Gradient<float>& addend, int first_tensor, int end_tensor, double scale) override {
+    inner_->add(addend, first_tensor, end_tensor, scale);
+  }
+  UpdateResult update(const OptimizerConfig& config, const UpdateStep& step, double loss,
+                      Stream<float>* running) override {
+    return clock_.time(Stage::update, 14 * n_parameters_, 48 * n_parameters_,
+                       [&] { return inner_->update(config, step, loss, running); });
+  }
+
+ private:
+  const std::unique_ptr<TrainingState<float>> inner_;
+  const double n_parameters_;
+  StageClock& clock_;
+};
+
 /// For one thread: streams share the clock.
 class TimedBackend final : public Backend<float> {
  public:
@@ -179,9 +210,7 @@ class TimedBackend final : public Backend<float> {
   std::string description() const override { return inner_->description(); }
   int tile_rows() const override { return inner_->tile_rows(); }
   int max_streams(int n_threads) const override { return inner_->max_streams(n_threads); }
-  void set_parameters(std::span<const float> flat) override {
-    clock_.time(Stage::weight_packing, 0, 16 * static_cast<double>(flat.size()), [&] { inner_->set_parameters(flat); });
-  }
+  void set_parameters(std::span<const float> flat) override { inner_->set_parameters(flat); }
   std::unique_ptr<Stream<float>> make_stream() override {
     return std::make_unique<TimedStream>(inner_->make_stream(), shape_, clock_);
   }
@@ -189,9 +218,9 @@ class TimedBackend final : public Backend<float> {
     return std::make_unique<TimedGradient>(inner_->make_gradient(), shape_, clock_);
   }
 
-  // Of this backend, not of the inner one: the state sends its parameters here.
   std::unique_ptr<TrainingState<float>> make_training_state(const TrainingArrays<float>& arrays) override {
-    return make_host_training_state<float>(*this, shape_.tensors, arrays);
+    return std::make_unique<TimedTrainingState>(inner_->make_training_state(arrays),
+                                                static_cast<double>(arrays.parameters.size()), clock_);
   }
 
  private:

@@ -23,11 +23,19 @@ struct PaddedLayout {
   Index size = 0;
 };
 
+/// sum += scale * x over n numbers.
+template <class Real>
+void add_scaled(double* sum, const Real* x, Index n, double scale) {
+  for (Index i = 0; i < n; ++i) sum[i] += scale * static_cast<double>(x[i]);
+}
+
 template <class Real>
 class HostGradient final : public Gradient<Real> {
  public:
-  explicit HostGradient(const PaddedLayout& layout)
-      : layout_(layout), values_(static_cast<size_t>(layout.size), "a gradient buffer") {}
+  using AddScaled = void (*)(double* sum, const Real* x, Index n, double scale);
+
+  explicit HostGradient(const PaddedLayout& layout, AddScaled add = add_scaled<Real>)
+      : layout_(layout), add_(add), values_(static_cast<size_t>(layout.size), "a gradient buffer") {}
 
   void clear() override { std::fill(values_.data(), values_.data() + layout_.size, Real{0}); }
 
@@ -37,7 +45,7 @@ class HostGradient final : public Gradient<Real> {
       const Real* from = values_.data() + layout_.offset[static_cast<size_t>(t)];
       double* to = sum.data() + tensor.offset;
       for (Index r = 0; r < tensor.rows; ++r, from += layout_.stride(t), to += tensor.columns)
-        for (Index c = 0; c < tensor.columns; ++c) to[c] += scale * from[c];
+        add_(to, from, tensor.columns, scale);
     }
   }
 
@@ -47,6 +55,7 @@ class HostGradient final : public Gradient<Real> {
 
  private:
   const PaddedLayout& layout_;
+  const AddScaled add_;
   AlignedBuffer<Real> values_;
 };
 

@@ -9,8 +9,9 @@ namespace {
 template <class Real>
 class HostTrainingState final : public TrainingState<Real> {
  public:
-  HostTrainingState(Backend<Real>& backend, std::span<const TensorShape> tensors, const TrainingArrays<Real>& arrays)
-      : backend_(backend), tensors_(tensors), arrays_(arrays) {}
+  HostTrainingState(Backend<Real>& backend, std::span<const TensorShape> tensors, const TrainingArrays<Real>& arrays,
+                    const OptimizerLoops<Real>& loops)
+      : backend_(backend), tensors_(tensors), arrays_(arrays), loops_(loops) {}
 
   bool is_in_place() const override { return true; }
   void send_parameters() override { backend_.set_parameters(arrays_.parameters); }
@@ -27,12 +28,12 @@ class HostTrainingState final : public TrainingState<Real> {
   UpdateResult update(const OptimizerConfig& config, const UpdateStep& step, double loss,
                       Stream<Real>* running) override {
     if (running != nullptr) loss += running->take_loss();
-    const double scale = 1 / step.normaliser;
-    for (double& value : arrays_.gradient) value *= scale;
-    const UpdateResult result = {loss / step.weight, l2_norm(arrays_.gradient)};
+    const double squares = loops_.scale_and_square(arrays_.gradient.data(), static_cast<Index>(arrays_.gradient.size()),
+                                                   1 / step.normaliser);
+    const UpdateResult result = {loss / step.weight, std::sqrt(squares)};
     if (!std::isfinite(result.loss) || !std::isfinite(result.gradient_norm)) return result;
     optimizer_step<Real>(config, tensors_, step.number, step.learning_rate, config.clip_factor(result.gradient_norm),
-                         arrays_.gradient, arrays_.parameters, arrays_.moments);
+                         arrays_.gradient, arrays_.parameters, arrays_.moments, loops_);
     return result;
   }
 
@@ -40,6 +41,7 @@ class HostTrainingState final : public TrainingState<Real> {
   Backend<Real>& backend_;
   const std::span<const TensorShape> tensors_;
   const TrainingArrays<Real> arrays_;
+  const OptimizerLoops<Real> loops_;
 };
 
 }  // namespace
@@ -47,15 +49,18 @@ class HostTrainingState final : public TrainingState<Real> {
 template <class Real>
 std::unique_ptr<TrainingState<Real>> make_host_training_state(Backend<Real>& backend,
                                                               std::span<const TensorShape> tensors,
-                                                              const TrainingArrays<Real>& arrays) {
-  return std::make_unique<HostTrainingState<Real>>(backend, tensors, arrays);
+                                                              const TrainingArrays<Real>& arrays,
+                                                              const OptimizerLoops<Real>& loops) {
+  return std::make_unique<HostTrainingState<Real>>(backend, tensors, arrays, loops);
 }
 
 template std::unique_ptr<TrainingState<float>> make_host_training_state<float>(Backend<float>&,
                                                                                std::span<const TensorShape>,
-                                                                               const TrainingArrays<float>&);
+                                                                               const TrainingArrays<float>&,
+                                                                               const OptimizerLoops<float>&);
 template std::unique_ptr<TrainingState<double>> make_host_training_state<double>(Backend<double>&,
                                                                                  std::span<const TensorShape>,
-                                                                                 const TrainingArrays<double>&);
+                                                                                 const TrainingArrays<double>&,
+                                                                                 const OptimizerLoops<double>&);
 
 }  // namespace agpt

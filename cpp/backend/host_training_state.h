@@ -11,6 +11,7 @@ namespace agpt {
 template <class Real>
 std::unique_ptr<TrainingState<Real>> make_host_training_state(Backend<Real>& backend,
                                                               std::span<const TensorShape> tensors,
-                                                              const TrainingArrays<Real>& arrays);
+                                                              const TrainingArrays<Real>& arrays,
+                                                              const OptimizerLoops<Real>& loops = {});
 
 }  // namespace agpt

@@ -14,55 +14,6 @@ void require_number(const char* what, double value, double least, double below) 
                                                     std::to_string(below));
 }
 
-template <class Real>
-struct TensorStep {
-  std::span<const double> gradient;
-  Real* parameters;
-  Real* first;  // null where the optimizer keeps none
-  Real* second;
-  double scale;
-  Real learning_rate, decay;
-};
-
-// The kind is a template argument so that the loop has no branch and the compiler vectorises it (with -fno-math-errno,
-// or every square root is a call).
-template <OptimizerKind kind, class Real>
-void update_tensor(const OptimizerConfig& config, const TensorStep<Real>& step, Real correction1, Real correction2) {
-  const auto n = static_cast<Index>(step.gradient.size());
-  const Real beta1 = static_cast<Real>(config.beta1), beta2 = static_cast<Real>(config.beta2),
-             epsilon = static_cast<Real>(config.epsilon), rate = step.learning_rate, keep = 1 - rate * step.decay;
-  const double scale = step.scale;
-  const double* __restrict gradient = step.gradient.data();
-  Real* __restrict parameters = step.parameters, * __restrict first = step.first, * __restrict second = step.second;
-  for (Index i = 0; i < n; ++i) {
-    const Real g = static_cast<Real>(gradient[i] * scale);
-    Real move = g;
-    if constexpr (kind == OptimizerKind::momentum) {
-      move = first[i] = beta1 * first[i] + g;
-    } else if constexpr (kind != OptimizerKind::sgd) {
-      const Real v = second[i] = beta2 * second[i] + (1 - beta2) * g * g;
-      if constexpr (kind == OptimizerKind::adam) move = first[i] = beta1 * first[i] + (1 - beta1) * g;
-      move = move * correction1 / (std::sqrt(v * correction2) + epsilon);
-    }
-    parameters[i] = (parameters[i] - rate * move) * keep;
-  }
-}
-
-template <class Real>
-void update_tensor(const OptimizerConfig& config, const TensorStep<Real>& step, Real correction1, Real correction2) {
-  switch (config.kind) {
-    case OptimizerKind::sgd:
-      return update_tensor<OptimizerKind::sgd>(config, step, correction1, correction2);
-    case OptimizerKind::momentum:
-      return update_tensor<OptimizerKind::momentum>(config, step, correction1, correction2);
-    case OptimizerKind::adam:
-      return update_tensor<OptimizerKind::adam>(config, step, correction1, correction2);
-    case OptimizerKind::rmsprop:
-    case OptimizerKind::rmsprop_corrected:
-      return update_tensor<OptimizerKind::rmsprop>(config, step, Real{1}, correction2);
-  }
-}
-
 }  // namespace
 
 void OptimizerConfig::validate() const {
@@ -88,43 +39,77 @@ int n_moments(OptimizerKind kind) {
 }
 
 template <class Real>
-void optimizer_step(const OptimizerConfig& config, std::span<const TensorShape> tensors, Index step,
-                    double learning_rate, double gradient_scale, std::span<const double> gradient,
-                    std::span<Real> parameters, std::span<Real> moments) {
-  const auto t = static_cast<double>(step);
-  const bool corrected = config.kind == OptimizerKind::adam || config.kind == OptimizerKind::rmsprop_corrected;
-  const Real correction1 = static_cast<Real>(corrected ? 1 / (1 - std::pow(config.beta1, t)) : 1);
-  const Real correction2 = static_cast<Real>(corrected ? 1 / (1 - std::pow(config.beta2, t)) : 1);
-  const bool has_first = config.kind == OptimizerKind::momentum || config.kind == OptimizerKind::adam;
-  const bool has_second = n_moments(config.kind) == 2 || (n_moments(config.kind) == 1 && !has_first);
-  for (const TensorShape& parameter : tensors) {
-    TensorStep<Real> tensor;
-    tensor.gradient = gradient.subspan(static_cast<size_t>(parameter.offset), static_cast<size_t>(parameter.size()));
-    tensor.parameters = parameters.data() + parameter.offset;
-    tensor.first = has_first ? moments.data() + parameter.offset : nullptr;
-    tensor.second = has_second ? moments.data() + (has_first ? parameters.size() : 0) + parameter.offset : nullptr;
-    tensor.scale = gradient_scale;
-    tensor.learning_rate = static_cast<Real>(learning_rate);
-    tensor.decay = static_cast<Real>(parameter.is_vector && !config.decay_vectors ? 0 : config.weight_decay);
-    update_tensor(config, tensor, correction1, correction2);
+void update_tensor(const TensorUpdate<Real>& u) {
+  const Real keep = 1 - u.learning_rate * u.decay;
+  for (Index i = 0; i < u.size; ++i) {
+    const Real g = static_cast<Real>(u.gradient[i] * u.scale);
+    Real move = g;
+    switch (u.kind) {
+      case OptimizerKind::sgd:
+        break;
+      case OptimizerKind::momentum:
+        move = u.first[i] = u.beta1 * u.first[i] + g;
+        break;
+      case OptimizerKind::adam:
+        u.first[i] = u.beta1 * u.first[i] + (1 - u.beta1) * g;
+        u.second[i] = u.beta2 * u.second[i] + (1 - u.beta2) * g * g;
+        move = u.first[i] * u.correction1 / (std::sqrt(u.second[i] * u.correction2) + u.epsilon);
+        break;
+      case OptimizerKind::rmsprop:
+      case OptimizerKind::rmsprop_corrected:
+        u.second[i] = u.beta2 * u.second[i] + (1 - u.beta2) * g * g;
+        move = g / (std::sqrt(u.second[i] * u.correction2) + u.epsilon);
+        break;
+    }
+    u.parameters[i] = (u.parameters[i] - u.learning_rate * move) * keep;
   }
 }
 
-template void optimizer_step<float>(const OptimizerConfig&, std::span<const TensorShape>, Index, double, double,
-                                    std::span<const double>, std::span<float>, std::span<float>);
-template void optimizer_step<double>(const OptimizerConfig&, std::span<const TensorShape>, Index, double, double,
-                                     std::span<const double>, std::span<double>, std::span<double>);
-
-double l2_norm(std::span<const double> values) {
-  constexpr size_t kSums = 8;  // independent, so that no addition waits for the one before it
-  double sums[kSums] = {};
-  const size_t whole = values.size() / kSums * kSums;
-  for (size_t i = 0; i < whole; i += kSums)
-    for (size_t s = 0; s < kSums; ++s) sums[s] += values[i + s] * values[i + s];
-  for (size_t i = whole; i < values.size(); ++i) sums[i - whole] += values[i] * values[i];
+double scale_and_square(double* values, Index size, double scale) {
   double sum = 0;
-  for (const double part : sums) sum += part;
-  return std::sqrt(sum);
+  for (Index i = 0; i < size; ++i) {
+    values[i] *= scale;
+    sum += values[i] * values[i];
+  }
+  return sum;
 }
+
+template <class Real>
+void optimizer_step(const OptimizerConfig& config, std::span<const TensorShape> tensors, Index step,
+                    double learning_rate, double gradient_scale, std::span<const double> gradient,
+                    std::span<Real> parameters, std::span<Real> moments, const OptimizerLoops<Real>& loops) {
+  const auto t = static_cast<double>(step);
+  const bool is_adam = config.kind == OptimizerKind::adam;
+  const bool has_first = is_adam || config.kind == OptimizerKind::momentum;
+  const bool has_second = n_moments(config.kind) == 2 || (n_moments(config.kind) == 1 && !has_first);
+  const bool corrected = is_adam || config.kind == OptimizerKind::rmsprop_corrected;
+  TensorUpdate<Real> update;
+  update.kind = config.kind;
+  update.beta1 = static_cast<Real>(config.beta1);
+  update.beta2 = static_cast<Real>(config.beta2);
+  update.epsilon = static_cast<Real>(config.epsilon);
+  update.correction1 = static_cast<Real>(is_adam ? 1 / (1 - std::pow(config.beta1, t)) : 1);
+  update.correction2 = static_cast<Real>(corrected ? 1 / (1 - std::pow(config.beta2, t)) : 1);
+  update.learning_rate = static_cast<Real>(learning_rate);
+  update.scale = gradient_scale;
+  for (const TensorShape& tensor : tensors) {
+    update.size = tensor.size();
+    update.gradient = gradient.data() + tensor.offset;
+    update.parameters = parameters.data() + tensor.offset;
+    update.first = has_first ? moments.data() + tensor.offset : nullptr;
+    update.second = has_second ? moments.data() + (has_first ? parameters.size() : 0) + tensor.offset : nullptr;
+    update.decay = static_cast<Real>(tensor.is_vector && !config.decay_vectors ? 0 : config.weight_decay);
+    loops.update(update);
+  }
+}
+
+template void update_tensor<float>(const TensorUpdate<float>&);
+template void update_tensor<double>(const TensorUpdate<double>&);
+template void optimizer_step<float>(const OptimizerConfig&, std::span<const TensorShape>, Index, double, double,
+                                    std::span<const double>, std::span<float>, std::span<float>,
+                                    const OptimizerLoops<float>&);
+template void optimizer_step<double>(const OptimizerConfig&, std::span<const TensorShape>, Index, double, double,
+                                     std::span<const double>, std::span<double>, std::span<double>,
+                                     const OptimizerLoops<double>&);
 
 }  // namespace agpt

@@ -37,14 +37,36 @@ struct OptimizerConfig {
 /// The moments that the optimizer of `config` keeps: 0, 1 or 2 buffers of the size of the parameters.
 int n_moments(OptimizerKind kind);
 
+/// The update of one tensor; the corrections are 1 / (1 - beta^t), or 1 for an optimizer that does not correct.
+template <class Real>
+struct TensorUpdate {
+  OptimizerKind kind;
+  Index size;
+  const double* gradient;
+  Real* parameters;
+  Real *first, *second;  ///< Moments; null where the optimizer keeps none.
+  double scale;          ///< The gradient is multiplied by it.
+  Real beta1, beta2, epsilon, correction1, correction2, learning_rate, decay;
+};
+
+template <class Real>
+void update_tensor(const TensorUpdate<Real>& update);
+
+/// values *= scale; returns the sum of their squares.
+double scale_and_square(double* values, Index size, double scale);
+
+/// The two loops of a step over the parameters; a backend may have faster ones.
+template <class Real>
+struct OptimizerLoops {
+  void (*update)(const TensorUpdate<Real>& update) = update_tensor<Real>;
+  double (*scale_and_square)(double* values, Index size, double scale) = agpt::scale_and_square;
+};
+
 /// One step, in place. moments holds n_moments() buffers one after the other. gradient is read only; it is multiplied
 /// by gradient_scale first. tensors: the parameters, which say what is a vector.
 template <class Real>
 void optimizer_step(const OptimizerConfig& config, std::span<const TensorShape> tensors, Index step,
                     double learning_rate, double gradient_scale, std::span<const double> gradient,
-                    std::span<Real> parameters, std::span<Real> moments);
-
-/// Euclidean norm.
-double l2_norm(std::span<const double> values);
+                    std::span<Real> parameters, std::span<Real> moments, const OptimizerLoops<Real>& loops = {});
 
 }  // namespace agpt

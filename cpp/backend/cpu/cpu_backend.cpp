@@ -77,9 +77,11 @@ class CpuBackend final : public Backend<Real> {
   }
 
   std::unique_ptr<Stream<Real>> make_stream() override;
-  std::unique_ptr<Gradient<Real>> make_gradient() override { return std::make_unique<HostGradient<Real>>(layout_); }
+  std::unique_ptr<Gradient<Real>> make_gradient() override {
+    return std::make_unique<HostGradient<Real>>(layout_, kernels_.add_scaled);
+  }
   std::unique_ptr<TrainingState<Real>> make_training_state(const TrainingArrays<Real>& arrays) override {
-    return make_host_training_state<Real>(*this, shape_.tensors, arrays);
+    return make_host_training_state<Real>(*this, shape_.tensors, arrays, kernels_.optimizer_loops);
   }
 
   const KernelTable<Real>& kernels() const { return kernels_; }

@@ -78,6 +78,10 @@ struct KernelTable {
   void (*activate)(ElementwiseActivation kind, Index n, const Real* x, Real* out);
   void (*activate_backward)(ElementwiseActivation kind, Index n, const Real* x, Real* d);
 
+  /// sum += scale * x over n numbers.
+  void (*add_scaled)(double* sum, const Real* x, Index n, double scale);
+  OptimizerLoops<Real> optimizer_loops;
+
   void (*attend)(const AttentionArgs<Real>& args);
   void (*attend_backward)(const AttentionArgs<Real>& args);
 

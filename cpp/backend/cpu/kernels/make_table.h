@@ -4,6 +4,7 @@
 #include "cpp/backend/cpu/kernels/attention.h"
 #include "cpp/backend/cpu/kernels/elementwise.h"
 #include "cpp/backend/cpu/kernels/matmul.h"
+#include "cpp/backend/cpu/kernels/parameters.h"
 
 namespace agpt::AGPT_KERNELS_NAMESPACE {
 
@@ -23,6 +24,8 @@ KernelTable<Real> make_table(const char* name) {
   table.add = add<Real>;
   table.activate = activate<Real>;
   table.activate_backward = activate_backward<Real>;
+  table.add_scaled = add_scaled<Real>;
+  table.optimizer_loops = {update_tensor<Real>, scale_and_square};
   table.attend = attend<Real>;
   table.attend_backward = attend_backward<Real>;
   table.log_sum_exp = log_sum_exp<Real>;
