@@ -3,6 +3,7 @@
 
 #include <bit>
 #include <memory>
+#include <vector>
 
 #include "benchmarks/roofline/stage_clock.h"
 #include "cpp/backend/backend.h"
@@ -11,27 +12,20 @@ namespace agpt::roofline {
 
 class TimedGradient final : public Gradient<float> {
  public:
-  TimedGradient(std::unique_ptr<Gradient<float>> inner, const ModelShape& shape, StageClock& clock)
-      : inner_(std::move(inner)), shape_(shape), clock_(clock) {}
+  TimedGradient(std::unique_ptr<Gradient<float>> inner, double n_parameters, StageClock& clock)
+      : inner_(std::move(inner)), n_parameters_(n_parameters), clock_(clock) {}
 
   void clear() override {
-    clock_.time(Stage::gradient_slots, 0, 4 * numbers(0, shape_.tensors.size()), [&] { inner_->clear(); });
+    clock_.time(Stage::gradient_slots, 0, 4 * n_parameters_, [&] { inner_->clear(); });
   }
   void add_to(std::span<double> sum, int first_tensor, int end_tensor, double scale) const override {
-    const double n = numbers(static_cast<size_t>(first_tensor), static_cast<size_t>(end_tensor));
-    clock_.time(Stage::gradient_slots, 2 * n, 20 * n, [&] { inner_->add_to(sum, first_tensor, end_tensor, scale); });
+    inner_->add_to(sum, first_tensor, end_tensor, scale);
   }
-  Gradient<float>* inner() { return inner_.get(); }
+  Gradient<float>* inner() const { return inner_.get(); }
 
  private:
-  double numbers(size_t first, size_t end) const {
-    double n = 0;
-    for (; first < end; ++first) n += static_cast<double>(shape_.tensors[first].rows * shape_.tensors[first].columns);
-    return n;
-  }
-
   const std::unique_ptr<Gradient<float>> inner_;
-  const ModelShape& shape_;
+  const double n_parameters_;
   StageClock& clock_;
 };
 
@@ -171,8 +165,9 @@ class TimedStream final : public Stream<float>, private TokenTables<float> {
 
 class TimedTrainingState final : public TrainingState<float> {
  public:
-  TimedTrainingState(std::unique_ptr<TrainingState<float>> inner, double n_parameters, StageClock& clock)
-      : inner_(std::move(inner)), n_parameters_(n_parameters), clock_(clock) {}
+  TimedTrainingState(std::unique_ptr<TrainingState<float>> inner, const ModelShape& shape, double n_parameters,
+                     StageClock& clock)
+      : inner_(std::move(inner)), shape_(shape), n_parameters_(n_parameters), clock_(clock) {}
 
   bool is_in_place() const override { return inner_->is_in_place(); }
   void send_parameters() override {
@@ -185,9 +180,19 @@ class TimedTrainingState final : public TrainingState<float> {
   void clear_gradient() override {
     clock_.time(Stage::gradient_slots, 0, 8 * n_parameters_, [&] { inner_->clear_gradient(); });
   }
-  // Timed by the gradient.
   void add(const Gradient<float>& addend, int first_tensor, int end_tensor, double scale) override {
-    inner_->add(addend, first_tensor, end_tensor, scale);
+    const Gradient<float>* one = &addend;
+    add(std::span(&one, 1), first_tensor, end_tensor, scale);
+  }
+  void add(std::span<const Gradient<float>* const> addends, int first_tensor, int end_tensor, double scale) override {
+    std::vector<const Gradient<float>*> inner;
+    for (const Gradient<float>* addend : addends) inner.push_back(static_cast<const TimedGradient*>(addend)->inner());
+    double n = 0;
+    for (int t = first_tensor; t < end_tensor; ++t)
+      n += static_cast<double>(shape_.tensors[static_cast<size_t>(t)].size());
+    const auto n_addends = static_cast<double>(addends.size());
+    clock_.time(Stage::gradient_slots, 2 * n * n_addends, n * (4 * n_addends + 16),
+                [&] { inner_->add(inner, first_tensor, end_tensor, scale); });
   }
   UpdateResult update(const OptimizerConfig& config, const UpdateStep& step, double loss,
                       Stream<float>* running) override {
@@ -197,6 +202,7 @@ class TimedTrainingState final : public TrainingState<float> {
 
  private:
   const std::unique_ptr<TrainingState<float>> inner_;
+  const ModelShape& shape_;
   const double n_parameters_;
   StageClock& clock_;
 };
@@ -215,15 +221,20 @@ class TimedBackend final : public Backend<float> {
     return std::make_unique<TimedStream>(inner_->make_stream(), shape_, clock_);
   }
   std::unique_ptr<Gradient<float>> make_gradient() override {
-    return std::make_unique<TimedGradient>(inner_->make_gradient(), shape_, clock_);
+    return std::make_unique<TimedGradient>(inner_->make_gradient(), n_parameters(), clock_);
   }
 
   std::unique_ptr<TrainingState<float>> make_training_state(const TrainingArrays<float>& arrays) override {
-    return std::make_unique<TimedTrainingState>(inner_->make_training_state(arrays),
-                                                static_cast<double>(arrays.parameters.size()), clock_);
+    return std::make_unique<TimedTrainingState>(inner_->make_training_state(arrays), shape_, n_parameters(), clock_);
   }
 
  private:
+  double n_parameters() const {
+    double n = 0;
+    for (const TensorShape& tensor : shape_.tensors) n += static_cast<double>(tensor.size());
+    return n;
+  }
+
   const std::unique_ptr<Backend<float>> inner_;
   const ModelShape shape_;
   StageClock& clock_;

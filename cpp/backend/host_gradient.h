@@ -1,6 +1,7 @@
 // A gradient in host memory: every tensor with padded rows, so that kernels can store whole vectors.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "cpp/backend/backend.h"
@@ -16,6 +17,7 @@ struct PaddedLayout {
       size += tensor.rows * padded_width(tensor.columns);
     }
   }
+  Index rows(int tensor) const { return tensors[static_cast<size_t>(tensor)].rows; }
   Index stride(int tensor) const { return padded_width(tensors[static_cast<size_t>(tensor)].columns); }
 
   std::vector<TensorShape> tensors;
@@ -40,15 +42,18 @@ class HostGradient final : public Gradient<Real> {
   void clear() override { std::fill(values_.data(), values_.data() + layout_.size, Real{0}); }
 
   void add_to(std::span<double> sum, int first_tensor, int end_tensor, double scale) const override {
-    for (int t = first_tensor; t < end_tensor; ++t) {
-      const TensorShape& tensor = layout_.tensors[static_cast<size_t>(t)];
-      const Real* from = values_.data() + layout_.offset[static_cast<size_t>(t)];
-      double* to = sum.data() + tensor.offset;
-      for (Index r = 0; r < tensor.rows; ++r, from += layout_.stride(t), to += tensor.columns)
-        add_(to, from, tensor.columns, scale);
-    }
+    for (int t = first_tensor; t < end_tensor; ++t) add_rows_to(sum, t, 0, layout_.rows(t), scale);
+  }
+  /// The same for the rows [begin, end) of one tensor.
+  void add_rows_to(std::span<double> sum, int number, Index begin, Index end, double scale) const {
+    const TensorShape& tensor = layout_.tensors[static_cast<size_t>(number)];
+    const Real* from = values_.data() + layout_.offset[static_cast<size_t>(number)] + begin * layout_.stride(number);
+    double* to = sum.data() + tensor.offset + begin * tensor.columns;
+    for (Index r = begin; r < end; ++r, from += layout_.stride(number), to += tensor.columns)
+      add_(to, from, tensor.columns, scale);
   }
 
+  const PaddedLayout& layout() const { return layout_; }
   Rows<Real> tensor(int number) {
     return {values_.data() + layout_.offset[static_cast<size_t>(number)], layout_.stride(number)};
   }
@@ -58,5 +63,21 @@ class HostGradient final : public Gradient<Real> {
   const AddScaled add_;
   AlignedBuffer<Real> values_;
 };
+
+/// sum += scale * each of the gradients, all HostGradients of one layout, for the tensors [first_tensor, end_tensor): a
+/// few rows at a time, so that their sums stay in the first-level cache while gradient after gradient is added.
+template <class Real>
+void add_gradients(std::span<const Gradient<Real>* const> addends, std::span<double> sum, int first_tensor,
+                   int end_tensor, double scale) {
+  constexpr Index kNumbersAtATime = 2048;
+  if (addends.empty()) return;
+  const PaddedLayout& layout = static_cast<const HostGradient<Real>&>(*addends.front()).layout();
+  for (int t = first_tensor; t < end_tensor; ++t) {
+    const Index rows = layout.rows(t), step = std::max<Index>(1, kNumbersAtATime / layout.stride(t));
+    for (Index begin = 0; begin < rows; begin += step)
+      for (const Gradient<Real>* addend : addends)
+        static_cast<const HostGradient<Real>&>(*addend).add_rows_to(sum, t, begin, std::min(rows, begin + step), scale);
+  }
+}
 
 }  // namespace agpt

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cpp/backend/host_gradient.h"
+
 namespace agpt {
 namespace {
 
@@ -23,6 +25,9 @@ class HostTrainingState final : public TrainingState<Real> {
   void clear_gradient() override { std::fill(arrays_.gradient.begin(), arrays_.gradient.end(), 0.0); }
   void add(const Gradient<Real>& addend, int first_tensor, int end_tensor, double scale) override {
     addend.add_to(arrays_.gradient, first_tensor, end_tensor, scale);
+  }
+  void add(std::span<const Gradient<Real>* const> addends, int first_tensor, int end_tensor, double scale) override {
+    add_gradients<Real>(addends, arrays_.gradient, first_tensor, end_tensor, scale);
   }
 
   UpdateResult update(const OptimizerConfig& config, const UpdateStep& step, double loss,

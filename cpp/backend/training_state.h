@@ -56,6 +56,10 @@ class TrainingState {
   /// gradient += scale * addend, in double precision, for the tensors [first_tensor, end_tensor). Threads may add to
   /// different tensors at a time.
   virtual void add(const Gradient<Real>& addend, int first_tensor, int end_tensor, double scale) = 0;
+  /// The same for several, one after the other.
+  virtual void add(std::span<const Gradient<Real>* const> addends, int first_tensor, int end_tensor, double scale) {
+    for (const Gradient<Real>* addend : addends) add(*addend, first_tensor, end_tensor, scale);
+  }
 
   /// gradient /= normaliser; then, where the loss and the norm of the gradient are finite, one step of the optimizer;
   /// where they are not, parameters and moments stay as they are. A state that is not in place computes with the new

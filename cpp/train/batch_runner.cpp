@@ -74,7 +74,10 @@ BatchTotals BatchRunner<Real>::run(const StepWork& work, TrainingState<Real>* st
   for (Index first = 0; first < work.n_batches;) {
     const Index n_slots = slots_for(work.n_batches - first);
     const Index n_batches = std::min(work.n_batches - first, n_slots * kBatchesPerSlot);
-    while (state != nullptr && static_cast<Index>(slots_.size()) < n_slots) slots_.push_back(backend_.make_gradient());
+    while (state != nullptr && static_cast<Index>(slots_.size()) < n_slots) {
+      slots_.push_back(backend_.make_gradient());
+      slot_gradients_.push_back(slots_.back().get());
+    }
     std::vector<BatchTotals> sums(static_cast<size_t>(n_slots));
     pool_.run(n_slots, [&](Index slot, int worker) {
       const Index begin = first + slot * n_batches / n_slots, end = first + (slot + 1) * n_batches / n_slots;
@@ -87,9 +90,8 @@ BatchTotals BatchRunner<Real>::run(const StepWork& work, TrainingState<Real>* st
     if (state != nullptr)
       pool_.run(static_cast<Index>(table_.parameters().size()), [&](Index tensor, int) {
         const double factor = scale.empty() ? 1 : scale[static_cast<size_t>(tensor)];
-        for (Index slot = 0; slot < n_slots; ++slot)
-          state->add(*slots_[static_cast<size_t>(slot)], static_cast<int>(tensor), static_cast<int>(tensor) + 1,
-                     factor);
+        state->add(std::span<const Gradient<Real>* const>(slot_gradients_).first(static_cast<size_t>(n_slots)),
+                   static_cast<int>(tensor), static_cast<int>(tensor) + 1, factor);
       });
     first += n_batches;
   }

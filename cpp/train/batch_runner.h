@@ -96,7 +96,8 @@ class BatchRunner {
   const Index joined_rows_;
   std::vector<Worker> workers_;
   std::vector<std::unique_ptr<Gradient<Real>>> slots_;
-  std::optional<BatchesAhead> ahead_;  // where batches are joined
+  std::vector<const Gradient<Real>*> slot_gradients_;  // the same, for TrainingState::add
+  std::optional<BatchesAhead> ahead_;                  // where batches are joined
   // The step that ahead_ comes to next, if it is one.
   const StepSource* next_source_ = nullptr;
   Index next_step_ = 0;

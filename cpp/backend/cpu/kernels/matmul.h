@@ -38,16 +38,38 @@ Index packed_size(Index k, Index n) {
   return k * ((n + kLanes<Real> - 1) / kLanes<Real> * kLanes<Real>);
 }
 
+// One vector of columns of a panel: packed[i * width + j] = b[i * row_step + j * column_step] over k rows, columns from
+// `used` on zero. Whole vectors where a row or a column is contiguous, for packing is a few percent of a small step.
+template <class Real>
+inline void pack_vector(const Real* b, Index row_step, Index column_step, Index k, Index used, Index width,
+                        Real* packed) {
+  constexpr Index kWidth = kLanes<Real>;
+  Index i = 0;
+  if (used == kWidth && column_step == 1) {
+    for (; i < k; ++i) store(packed + i * width, load(b + i * row_step));
+  } else if (used == kWidth && row_step == 1) {
+    for (; i + kWidth <= k; i += kWidth) {
+      Vector<Real> square[kWidth];
+      AGPT_UNROLL
+      for (Index j = 0; j < kWidth; ++j) square[j] = load(b + i + j * column_step);
+      transpose<Real>(square);
+      AGPT_UNROLL
+      for (Index j = 0; j < kWidth; ++j) store(packed + (i + j) * width, square[j]);
+    }
+  }
+  for (; i < k; ++i)
+    for (Index j = 0; j < kWidth; ++j) packed[i * width + j] = j < used ? b[i * row_step + j * column_step] : Real{0};
+}
+
 template <class Real>
 void pack_panels(const Real* b, Index row_step, Index column_step, Index k, Index n, Real* packed) {
   for (Index first = 0; first < n; first += kPanelWidth<Real>) {
     const Index used = n - first < kPanelWidth<Real> ? n - first : kPanelWidth<Real>;
     const Index width = (used + kLanes<Real> - 1) / kLanes<Real> * kLanes<Real>;
-    for (Index i = 0; i < k; ++i, packed += width) {
-      const Real* row = b + i * row_step + first * column_step;
-      for (Index j = 0; j < used; ++j) packed[j] = row[j * column_step];
-      for (Index j = used; j < width; ++j) packed[j] = 0;
-    }
+    for (Index j = 0; j < used; j += kLanes<Real>)
+      pack_vector<Real>(b + (first + j) * column_step, row_step, column_step, k,
+                        used - j < kLanes<Real> ? used - j : kLanes<Real>, width, packed + j);
+    packed += k * width;
   }
 }
 
