@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "cpp/backend/backend.h"
@@ -37,15 +38,20 @@ class HostGradient final : public Gradient<Real> {
   using AddScaled = void (*)(double* sum, const Real* x, Index n, double scale);
 
   explicit HostGradient(const PaddedLayout& layout, AddScaled add = add_scaled<Real>)
-      : layout_(layout), add_(add), values_(static_cast<size_t>(layout.size), "a gradient buffer") {}
+      : layout_(layout),
+        add_(add),
+        is_zero_(layout.tensors.size(), false),
+        values_(static_cast<size_t>(layout.size), "a gradient buffer") {}
 
-  void clear() override { std::fill(values_.data(), values_.data() + layout_.size, Real{0}); }
+  /// Tensors are zeroed when they are first added to, and not at all where the first gradient overwrites them.
+  void clear() override { std::fill(is_zero_.begin(), is_zero_.end(), true); }
 
   void add_to(std::span<double> sum, int first_tensor, int end_tensor, double scale) const override {
     for (int t = first_tensor; t < end_tensor; ++t) add_rows_to(sum, t, 0, layout_.rows(t), scale);
   }
   /// The same for the rows [begin, end) of one tensor.
   void add_rows_to(std::span<double> sum, int number, Index begin, Index end, double scale) const {
+    if (is_zero_[static_cast<size_t>(number)]) return;
     const TensorShape& tensor = layout_.tensors[static_cast<size_t>(number)];
     const Real* from = values_.data() + layout_.offset[static_cast<size_t>(number)] + begin * layout_.stride(number);
     double* to = sum.data() + tensor.offset + begin * tensor.columns;
@@ -54,13 +60,31 @@ class HostGradient final : public Gradient<Real> {
   }
 
   const PaddedLayout& layout() const { return layout_; }
+  /// To add to.
   Rows<Real> tensor(int number) {
-    return {values_.data() + layout_.offset[static_cast<size_t>(number)], layout_.stride(number)};
+    const Rows<Real> rows = whole_tensor(number);
+    if (std::exchange(is_zero_[static_cast<size_t>(number)], false))
+      std::fill(rows.data, rows.from(layout_.rows(number)).data, Real{0});
+    return rows;
+  }
+  /// To add to, or to overwrite if it is zero: what it holds then is nobody's.
+  struct Target {
+    Rows<Real> rows;
+    bool is_zero;
+  };
+  Target target(int number) {
+    const bool is_zero = std::exchange(is_zero_[static_cast<size_t>(number)], false) != 0;
+    return {whole_tensor(number), is_zero};
   }
 
  private:
+  Rows<Real> whole_tensor(int number) {
+    return {values_.data() + layout_.offset[static_cast<size_t>(number)], layout_.stride(number)};
+  }
+
   const PaddedLayout& layout_;
   const AddScaled add_;
+  std::vector<char> is_zero_;  // by tensor
   AlignedBuffer<Real> values_;
 };
 

@@ -203,16 +203,17 @@ class CpuStream final : public HostStream<Real>, private TokenTables<Real> {
   }
 
   void linear_backward_weight(int layer, Index begin, Index end, Rows<Real> x, Rows<Real> dy) override {
+    if (begin == end) return;
     const LinearShape& shape = backend_.shape().linears[static_cast<size_t>(layer)];
     const PackedLinear<Real>& packed = backend_.linear(layer);
-    const Rows<Real> dw = gradient_->tensor(shape.weight);
+    const auto [dw, is_zero] = gradient_->target(shape.weight);
     const Rows<Real> from = x.from(begin), by = dy.from(begin);
     if (shape.transposed)
       kernels_.matmul_transposed(by.data, by.stride, from.data, from.stride, end - begin, packed.outputs, packed.inputs,
-                                 dw.data, dw.stride);
+                                 dw.data, dw.stride, !is_zero);
     else
       kernels_.matmul_transposed(from.data, from.stride, by.data, by.stride, end - begin, packed.inputs, packed.outputs,
-                                 dw.data, dw.stride);
+                                 dw.data, dw.stride, !is_zero);
     if (shape.bias >= 0) kernels_.column_sums(by.data, by.stride, end - begin, packed.outputs, gradient_of(shape.bias));
   }
 

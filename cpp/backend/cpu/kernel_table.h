@@ -56,9 +56,9 @@ struct KernelTable {
   /// packed = B (k, n) where B(i, j) = b[i * row_step + j * column_step]; columns are padded with zeros.
   void (*pack_panels)(const Real* b, Index row_step, Index column_step, Index k, Index n, Real* packed);
   void (*matmul)(const MatmulArgs<Real>& args);
-  /// w (k, n) += a' y over `rows` rows: a (rows, k), y (rows, n).
+  /// w (k, n) = a' y over `rows` rows, or += where `accumulate`: a (rows, k), y (rows, n).
   void (*matmul_transposed)(const Real* a, Index a_stride, const Real* y, Index y_stride, Index rows, Index k, Index n,
-                            Real* w, Index w_stride);
+                            Real* w, Index w_stride, bool accumulate);
   /// sum (n) += column sums of y (rows, n).
   void (*column_sums)(const Real* y, Index stride, Index rows, Index n, Real* sum);
 

@@ -177,15 +177,15 @@ void matmul(const MatmulArgs<Real>& m) {
   }
 }
 
-// w (kColumns of a, kVectors of y) += a' y over `rows` rows, the block of w in registers.
+// w (kColumns of a, kVectors of y) (+)= a' y over `rows` rows, the block of w in registers.
 template <class Real, int kColumns, int kVectors>
 inline void accumulate_block(const Real* a, Index a_stride, const Real* y, Index y_stride, Index rows, Real* w,
-                             Index w_stride) {
+                             Index w_stride, bool accumulate) {
   constexpr int kWidth = kLanes<Real>;
   Vector<Real> sum[kColumns][kVectors];
   AGPT_UNROLL
   for (int i = 0; i < kColumns; ++i) AGPT_UNROLL
-  for (int j = 0; j < kVectors; ++j) sum[i][j] = load(w + i * w_stride + j * kWidth);
+  for (int j = 0; j < kVectors; ++j) sum[i][j] = accumulate ? load(w + i * w_stride + j * kWidth) : Vector<Real>{};
   for (Index r = 0; r < rows; ++r, a += a_stride, y += y_stride) {
     Vector<Real> row[kVectors];
     AGPT_UNROLL
@@ -204,38 +204,40 @@ inline void accumulate_block(const Real* a, Index a_stride, const Real* y, Index
 
 template <class Real, int kVectors, int kColumns>
 inline void accumulate_last_columns(Index columns, const Real* a, Index a_stride, const Real* y, Index y_stride,
-                                    Index rows, Real* w, Index w_stride) {
+                                    Index rows, Real* w, Index w_stride, bool accumulate) {
   if constexpr (kColumns > 0) {
     if (columns == kColumns)
-      accumulate_block<Real, kColumns, kVectors>(a, a_stride, y, y_stride, rows, w, w_stride);
+      accumulate_block<Real, kColumns, kVectors>(a, a_stride, y, y_stride, rows, w, w_stride, accumulate);
     else
-      accumulate_last_columns<Real, kVectors, kColumns - 1>(columns, a, a_stride, y, y_stride, rows, w, w_stride);
+      accumulate_last_columns<Real, kVectors, kColumns - 1>(columns, a, a_stride, y, y_stride, rows, w, w_stride,
+                                                            accumulate);
   }
 }
 
 template <class Real, int kVectors>
 inline void accumulate_panel(Index vectors, const Real* a, Index a_stride, const Real* y, Index y_stride, Index rows,
-                             Index k, Real* w, Index w_stride) {
+                             Index k, Real* w, Index w_stride, bool accumulate) {
   if constexpr (kVectors > 0) {
     if (vectors != kVectors)
-      return accumulate_panel<Real, kVectors - 1>(vectors, a, a_stride, y, y_stride, rows, k, w, w_stride);
+      return accumulate_panel<Real, kVectors - 1>(vectors, a, a_stride, y, y_stride, rows, k, w, w_stride, accumulate);
     constexpr int kColumns = rows_in_registers(kVectors);
     for (; k >= kColumns; k -= kColumns, a += kColumns, w += kColumns * w_stride)
-      accumulate_block<Real, kColumns, kVectors>(a, a_stride, y, y_stride, rows, w, w_stride);
-    accumulate_last_columns<Real, kVectors, kColumns - 1>(k, a, a_stride, y, y_stride, rows, w, w_stride);
+      accumulate_block<Real, kColumns, kVectors>(a, a_stride, y, y_stride, rows, w, w_stride, accumulate);
+    accumulate_last_columns<Real, kVectors, kColumns - 1>(k, a, a_stride, y, y_stride, rows, w, w_stride, accumulate);
   }
 }
 
 template <class Real>
 void matmul_transposed(const Real* a, Index a_stride, const Real* y, Index y_stride, Index rows, Index k, Index n,
-                       Real* w, Index w_stride) {
+                       Real* w, Index w_stride, bool accumulate) {
   const Index row_block = gradient_rows(k, n);
   for (Index row = 0; row < rows; row += row_block) {
     const Index used_rows = rows - row < row_block ? rows - row : row_block;
     for (Index column = 0; column < n; column += kPanelWidth<Real>) {
       const Index used = n - column < kPanelWidth<Real> ? n - column : kPanelWidth<Real>;
       accumulate_panel<Real, kPanelVectors>((used + kLanes<Real> - 1) / kLanes<Real>, a + row * a_stride, a_stride,
-                                            y + row * y_stride + column, y_stride, used_rows, k, w + column, w_stride);
+                                            y + row * y_stride + column, y_stride, used_rows, k, w + column, w_stride,
+                                            accumulate || row > 0);
     }
   }
 }
