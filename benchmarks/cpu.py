@@ -40,18 +40,19 @@ def main() -> None:
     arguments = parser.parse_args()
     rounds, seconds = (3, 0.3) if arguments.quick else (arguments.rounds, arguments.seconds)
 
+    setting: dict[str, object] = machine() | {"torch": torch_rival.VERSION}
     corpus = agpt.Corpus.from_file(arguments.corpus)
     names = agpt.Corpus.from_file(arguments.names, documents=True) if arguments.names else None
     thread_counts = [int(count) for count in arguments.threads.split(",")]
     made = contests(corpus, names, thread_counts, quick=arguments.quick, only=arguments.only)
     results = [hold(contest, rounds, seconds) for contest in made]
 
-    setting = machine() | {"torch": torch_rival.VERSION, "load": os.getloadavg()[0]}
+    setting["load"] = round(os.getloadavg()[0], 1)
     print(", ".join(f"{name} {value}" for name, value in setting.items()), end="\n\n")
     print(cpu_report.table(results), end="\n\n")
     print(cpu_report.FOOTNOTE, end="\n\n")
     if len(thread_counts) > 1:
-        print("Times as fast by the clock as on one thread:\n")
+        print("Times as fast as on one thread, by the clock (and as the CPU time says):\n")
         print(cpu_report.second_thread(results))
     if arguments.plot:
         cpu_report.draw(results, arguments.plot)

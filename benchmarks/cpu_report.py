@@ -38,16 +38,21 @@ def lines(result: Result) -> Iterator[str]:
 
 
 def second_thread(results: list[Result]) -> str:
-    """Return a table of what more threads were worth to each side, by wall-clock time."""
+    """Return a table of what more threads were worth to each side.
+
+    By the clock, which counts only on an idle machine; and in brackets what the CPU time of a unit
+    says: the number of threads, less what a unit costs more than on one.
+    """
     single = {result.work: result for result in results if result.threads == 1}
     rows = ["| work | threads | agpt | PyTorch eager |", "|---|--:|--:|--:|"]
     for result in results:
         if result.threads == 1 or result.work not in single:
             continue
-        alone = single[result.work].per_second
+        alone = single[result.work]
         gains = [
-            f"{spread.median / alone[name].median:.2f}"
-            for name, spread in result.per_second.items()
+            f"{result.per_second[name].median / alone.per_second[name].median:.2f} "
+            f"({result.threads * cost.median / alone.per_cpu_second[name].median:.2f})"
+            for name, cost in result.per_cpu_second.items()
             if name in (OURS, "PyTorch eager")
         ]
         rows.append(f"| {result.work} | {result.threads} | {' | '.join(gains)} |")
@@ -59,7 +64,10 @@ def draw(results: list[Result], path: Path) -> None:
     import matplotlib
 
     matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "agpt"  # the same picture is the same file
+    matplotlib.rcParams |= {
+        "svg.hashsalt": "agpt",
+        "svg.fonttype": "none",
+    }  # same picture, same file
     from matplotlib import pyplot
 
     bars = [
@@ -76,6 +84,7 @@ def draw(results: list[Result], path: Path) -> None:
     axes.set_yticks(range(len(bars)), [f"{work}: {rival}" for work, rival, _ in bars], fontsize=7)
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set_xscale("log")
+    axes.margins(x=0.1)
     axes.invert_yaxis()
     axes.set_xlabel("times as fast as the rival, per CPU-second")
     figure.savefig(path, metadata={"Date": None})

@@ -140,7 +140,7 @@ def main() -> None:
             print(name, run.curve[-1], flush=True)
     calibration = [before, matrix_rate()]
 
-    setting = machine() | {"torch": torch_rival.VERSION, "load": os.getloadavg()[0]}
+    setting = machine() | {"torch": torch_rival.VERSION, "load": round(os.getloadavg()[0], 1)}
     print("\n" + ", ".join(f"{name} {value}" for name, value in setting.items()), end="\n\n")
     print(f"| | CPU-seconds for {arguments.steps} steps | seconds | held-out loss ", end="")
     print(f"| CPU-seconds to {arguments.target} | seconds |\n|---|--:|--:|--:|--:|--:|")
