@@ -10,6 +10,10 @@ import click
 import pytest
 from agpt import Corpus, Model, ModelConfig, TrainConfig, TrieIndex
 from click.testing import CliRunner, Result
+from hypothesis import settings
+
+settings.register_profile("agpt", deadline=None)  # no test is about time
+settings.load_profile("agpt")
 
 WORDS = ["the", "cat", "dog", "bird", "sat", "ran", "flew", "on", "over", "mat", "and", "happy"]
 

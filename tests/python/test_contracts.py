@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 PAGE = (Path(__file__).parents[2] / "docs/contracts.md").read_text(encoding="utf-8")
 VOCAB_SIZE = 11
 SMALL = {"context": 8, "d_model": 8, "heads": 2, "n_layers": 2, "d_ff": 12}
-FEW = settings(max_examples=15, deadline=None)
+FEW = settings(max_examples=15)
 
 texts = st.lists(st.text("abcdefghij", min_size=1, max_size=6), min_size=1, max_size=5)
 tokens = st.lists(st.integers(0, VOCAB_SIZE - 1), min_size=1, max_size=8)

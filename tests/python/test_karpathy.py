@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from agpt import ArgumentError, Corpus, Model, ModelConfig, TrainConfig, Trainer
+from agpt import ArgumentError, Corpus, Model, ModelConfig, TrainConfig, Trainer, _engine
 from agpt.checkpoint import read_checkpoint
 from agpt.cli.generate import command as generate
 from agpt.cli.train import command as train
@@ -19,6 +19,7 @@ from agpt.python_random import (
     shuffled_numbers,
     state_to_json,
 )
+from agpt.token_text import TRAIN, text_of_split
 from click.testing import Result
 from support import assert_fails, data_file, equal_parameters
 
@@ -244,3 +245,22 @@ def test_python_shuffles_documents_alone() -> None:
     model = Model(ModelConfig.preset("karpathy-b", text.vocab_size, context=4))
     with pytest.raises(ArgumentError, match="generator python shuffles documents"):
         Trainer(model, text, TrainConfig.preset("karpathy-b"))
+
+
+@pytest.mark.parametrize(
+    ("order", "numbers", "message"),
+    [
+        ("listed", [0, 7], "the list has window 7, but there are only the windows from 0 to 6"),
+        ("listed", [-1], "the list has window -1"),
+        ("listed", [], "go together"),
+        ("sequential", [0], "go together"),
+    ],
+)
+def test_a_list_of_windows_that_are_not_there_is_refused(
+    order: str, numbers: list[int], message: str
+) -> None:
+    text = text_of_split(Corpus.from_documents(NAMES), TRAIN)
+    with pytest.raises(ArgumentError, match=message):
+        _engine.window_source(
+            text.tokens, text.document_starts, context=4, order=order, list=numbers
+        )

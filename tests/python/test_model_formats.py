@@ -91,7 +91,7 @@ def test_matrices_stand_in_the_order_of_the_reference(tmp_path: Path) -> None:
     assert at == len(content)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     st.lists(st.integers(1, 5), min_size=1, max_size=4),
     st.integers(1, 3),
@@ -203,7 +203,7 @@ def small_model_json(path: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text()))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.data())
 def test_a_model_json_with_anything_anywhere_is_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
