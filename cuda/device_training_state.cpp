@@ -47,6 +47,7 @@ class DeviceTrainingState final : public TrainingState<Real> {
 
   void clear_gradient() override { model_.zero(gradient_.get(), gradient_.bytes()); }
 
+  using TrainingState<Real>::add;
   void add(const Gradient<Real>& addend, int first_tensor, int end_tensor, double scale) override {
     if (first_tensor == end_tensor) return;
     const TensorShape &first = model_.tensor(first_tensor), &last = model_.tensor(end_tensor - 1);
