@@ -32,8 +32,8 @@ inline double scale_and_square(double* x, Index n, double scale) {
 
 template <OptimizerKind kind, class Real>
 inline void update_as(const TensorUpdate<Real>& u) {
-  const Real beta1 = u.beta1, beta2 = u.beta2, epsilon = u.epsilon, correction1 = u.correction1,
-             correction2 = u.correction2, rate = u.learning_rate, keep = 1 - rate * u.decay;
+  [[maybe_unused]] const Real beta1 = u.beta1, beta2 = u.beta2, epsilon = u.epsilon, correction1 = u.correction1,
+                              correction2 = u.correction2, rate = u.learning_rate, keep = 1 - rate * u.decay;
   const double scale = u.scale;
   const double* __restrict gradient = u.gradient;
   Real* __restrict parameters = u.parameters;
@@ -46,8 +46,8 @@ inline void update_as(const TensorUpdate<Real>& u) {
       move = first[i] = beta1 * first[i] + g;
     } else if constexpr (kind != OptimizerKind::sgd) {
       const Real v = second[i] = beta2 * second[i] + (1 - beta2) * g * g;
-      if constexpr (kind == OptimizerKind::adam) move = first[i] = beta1 * first[i] + (1 - beta1) * g;
-      move = move * correction1 / (std::sqrt(v * correction2) + epsilon);
+      if constexpr (kind == OptimizerKind::adam) move = (first[i] = beta1 * first[i] + (1 - beta1) * g) * correction1;
+      move = move / (std::sqrt(v * correction2) + epsilon);
     }
     parameters[i] = (parameters[i] - rate * move) * keep;
   }

@@ -1,0 +1,169 @@
+// The kernels of every instruction set that this processor runs, each against plain loops in double precision.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "cpp/backend/cpu/kernel_table.h"
+#include "cpp/base/memory.h"
+#include "cpp/base/random.h"
+
+namespace agpt {
+namespace {
+
+AlignedBuffer<float> random_matrix(Index rows, Index columns, uint64_t seed) {
+  AlignedBuffer<float> m(static_cast<size_t>(rows * padded_width(columns)), "test");
+  Random random(seed);
+  for (Index r = 0; r < rows; ++r)
+    for (Index c = 0; c < columns; ++c)
+      m[static_cast<size_t>(r * padded_width(columns) + c)] = static_cast<float>(random.normal());
+  return m;
+}
+
+double at(const AlignedBuffer<float>& m, Index columns, Index r, Index c) {
+  return m[static_cast<size_t>(r * padded_width(columns) + c)];
+}
+
+struct Size {
+  Index m, k, n;
+};
+// Around the widths of vectors and panels, and sums long enough to be cut.
+const std::vector<Size> kSizes = {{1, 1, 1},    {7, 16, 17},   {33, 64, 65},   {97, 97, 64},
+                                  {5, 200, 48}, {130, 31, 80}, {300, 130, 129}};
+
+TEST_CASE("products with packed matrices are right in every size, packed from rows or from columns") {
+  for (const std::string& name : available_kernels()) {
+    const KernelTable<float>& kernels = select_kernels<float>(name);
+    for (const Size& s : kSizes) {
+      CAPTURE(name);
+      CAPTURE(s.k);
+      CAPTURE(s.n);
+      const AlignedBuffer<float> a = random_matrix(s.m, s.k, 1), b = random_matrix(s.k, s.n, 2);
+      std::vector<float> transposed(static_cast<size_t>(s.k * s.n));
+      for (Index k = 0; k < s.k; ++k)
+        for (Index n = 0; n < s.n; ++n)
+          transposed[static_cast<size_t>(n * s.k + k)] = static_cast<float>(at(b, s.n, k, n));
+      const auto size = static_cast<size_t>(kernels.packed_size(s.k, s.n));
+      AlignedBuffer<float> packed(size, "test"), other(size, "test");
+      kernels.pack_panels(b.data(), padded_width(s.n), 1, s.k, s.n, packed.data());
+      kernels.pack_panels(transposed.data(), 1, s.k, s.k, s.n, other.data());
+      CHECK(std::equal(packed.data(), packed.data() + size, other.data()));
+
+      AlignedBuffer<float> c = random_matrix(s.m, s.n, 3);
+      MatmulArgs<float> args{};
+      args.a = a.data(), args.a_stride = padded_width(s.k), args.m = s.m;
+      args.k = static_cast<int>(s.k), args.n = static_cast<int>(s.n), args.packed = packed.data();
+      args.c = c.data(), args.c_stride = padded_width(s.n);
+      kernels.matmul(args);
+      double worst = 0;
+      for (Index r = 0; r < s.m; ++r)
+        for (Index n = 0; n < s.n; ++n) {
+          double truth = 0;
+          for (Index k = 0; k < s.k; ++k) truth += at(a, s.k, r, k) * at(b, s.n, k, n);
+          worst = std::max(worst, std::abs(at(c, s.n, r, n) - truth));
+        }
+      CHECK(worst < 1e-6 * static_cast<double>(s.k) + 1e-5);
+    }
+  }
+}
+
+TEST_CASE("weight gradients are summed onto what is there, or overwrite it, in every size") {
+  for (const std::string& name : available_kernels()) {
+    const KernelTable<float>& kernels = select_kernels<float>(name);
+    for (const Size& s : kSizes)
+      for (const bool accumulate : {false, true}) {
+        CAPTURE(name);
+        CAPTURE(s.k);
+        CAPTURE(s.n);
+        const AlignedBuffer<float> a = random_matrix(s.m, s.k, 4), y = random_matrix(s.m, s.n, 5),
+                                   before = random_matrix(s.k, s.n, 6);
+        AlignedBuffer<float> w = random_matrix(s.k, s.n, 6);
+        kernels.matmul_transposed(a.data(), padded_width(s.k), y.data(), padded_width(s.n), s.m, s.k, s.n, w.data(),
+                                  padded_width(s.n), accumulate);
+        double worst = 0;
+        for (Index k = 0; k < s.k; ++k)
+          for (Index n = 0; n < s.n; ++n) {
+            double truth = accumulate ? at(before, s.n, k, n) : 0;
+            for (Index r = 0; r < s.m; ++r) truth += at(a, s.k, r, k) * at(y, s.n, r, n);
+            worst = std::max(worst, std::abs(at(w, s.n, k, n) - truth));
+          }
+        CHECK(worst < 1e-6 * static_cast<double>(s.m) + 1e-5);
+      }
+  }
+}
+
+TEST_CASE("gelu is off by at most 4e-7 times the larger of 1 and |x|, its derivative by at most 1e-6") {
+  const Index n = 4096;
+  AlignedBuffer<float> x(n, "test"), y(n, "test"), slope(n, "test");
+  for (const std::string& name : available_kernels()) {
+    CAPTURE(name);
+    for (Index i = 0; i < n; ++i) {
+      x[static_cast<size_t>(i)] = static_cast<float>(-12 + 24 * static_cast<double>(i) / n);
+      slope[static_cast<size_t>(i)] = 1;
+    }
+    select_kernels<float>(name).activate(ElementwiseActivation::gelu, n, x.data(), y.data());
+    select_kernels<float>(name).activate_backward(ElementwiseActivation::gelu, n, x.data(), slope.data());
+    double worst = 0, worst_slope = 0;
+    for (size_t i = 0; i < static_cast<size_t>(n); ++i) {
+      const double v = x[i], share = 0.5 * std::erfc(-v / std::sqrt(2.0)),
+                   density = std::exp(-v * v / 2) / std::sqrt(2 * std::acos(-1.0));
+      worst = std::max(worst, std::abs(y[i] - v * share) / std::max(1.0, std::abs(v)));
+      worst_slope = std::max(worst_slope, std::abs(slope[i] - (share + v * density)));
+    }
+    CHECK(worst < 4e-7);
+    CHECK(worst_slope < 1e-6);
+  }
+}
+
+TEST_CASE("probabilities of the loss are right to a relative 1e-6 down to the smallest normal number") {
+  const Index n = 171;
+  for (const std::string& name : available_kernels()) {
+    CAPTURE(name);
+    AlignedBuffer<float> logits(static_cast<size_t>(padded_width(n)), "test");
+    std::vector<double> truth;
+    double total = 0;
+    for (size_t i = 0; i < static_cast<size_t>(n); ++i) {
+      logits[i] = static_cast<float>(3 - 0.5 * static_cast<double>(i));
+      truth.push_back(std::exp(static_cast<double>(logits[i]) - 3));
+      total += truth.back();
+    }
+    const double log_sum = select_kernels<float>(name).log_sum_exp(logits.data(), n, true, 1);
+    CHECK(log_sum == doctest::Approx(3 + std::log(total)).epsilon(1e-6));
+    for (size_t i = 0; i < truth.size(); ++i) CHECK(logits[i] == doctest::Approx(truth[i] / total).epsilon(1e-6));
+  }
+}
+
+TEST_CASE("every optimizer moves parameters and moments as the plain loop does") {
+  const Index n = 77;
+  for (const std::string& name : available_kernels())
+    for (const OptimizerKind kind : {OptimizerKind::sgd, OptimizerKind::momentum, OptimizerKind::adam,
+                                     OptimizerKind::rmsprop, OptimizerKind::rmsprop_corrected}) {
+      CAPTURE(name);
+      std::vector<double> gradient(n);
+      std::vector<float> state[2];
+      for (size_t i = 0; i < gradient.size(); ++i) gradient[i] = std::sin(static_cast<double>(i));
+      for (std::vector<float>& values : state) values.assign(3 * n, 0.25f);
+      for (const bool plain : {true, false}) {
+        float* values = state[plain ? 0 : 1].data();
+        const TensorUpdate<float> update = {kind, n,     gradient.data(), values, values + n, values + 2 * n, 0.5,
+                                            0.9f, 0.99f, 1e-8f,           1.5f,   2.f,        0.01f,          0.1f};
+        (plain ? update_tensor<float> : select_kernels<float>(name).optimizer_loops.update)(update);
+      }
+      for (size_t i = 0; i < state[0].size(); ++i) CHECK(state[1][i] == doctest::Approx(state[0][i]).epsilon(1e-6));
+      const double squares = select_kernels<float>(name).optimizer_loops.scale_and_square(gradient.data(), n, 2);
+      double truth = 0;
+      for (size_t i = 0; i < gradient.size(); ++i) {
+        CHECK(gradient[i] == 2 * std::sin(static_cast<double>(i)));
+        truth += gradient[i] * gradient[i];
+      }
+      CHECK(squares == doctest::Approx(truth).epsilon(1e-13));
+    }
+}
+
+TEST_CASE("the generic kernels need no more than vectors of 128 bits, which every 64-bit processor has") {
+  CHECK(select_kernels<float>("generic").lanes == 4);
+  CHECK(select_kernels<double>("generic").lanes == 2);
+}
+
+}  // namespace
+}  // namespace agpt
