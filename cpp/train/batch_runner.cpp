@@ -27,17 +27,17 @@ Index slots_for(Index n_batches) {
 template <class Real>
 BatchRunner<Real>::BatchRunner(const ModelConfig& config, const ParameterTable& table, Backend<Real>& backend,
                                int n_threads)
-    : table_(table),
-      backend_(backend),
-      pool_(backend.max_streams(n_threads)),
-      joined_rows_(joined_batch_rows(config, backend)) {
+    : table_(table), backend_(backend), pool_(backend.max_streams(n_threads)) {
   for (int w = 0; w < pool_.size(); ++w) {
     Worker worker;
     worker.stream = backend.make_stream();
     worker.transformer = std::make_unique<Transformer<Real>>(config, table, *worker.stream);
     workers_.push_back(std::move(worker));
   }
-  if (joined_rows_ > 0) ahead_.emplace(n_threads, joined_rows_, backend.tile_rows());
+  if (backend.joined_rows() == 0) return;
+  slots_.push_back(backend.make_gradient());
+  joined_rows_ = joined_batch_rows(config, backend);  // of the memory that is left
+  ahead_.emplace(n_threads, joined_rows_, backend.tile_rows());
 }
 
 void BatchTotals::add(const BatchTotals& other) {
@@ -124,7 +124,6 @@ BatchTotals BatchRunner<Real>::take_joined(TrainingState<Real>* state, std::span
   BatchTotals totals;
   totals.by_position.resize(static_cast<size_t>(n_positions));
   Worker& worker = workers_.front();
-  if (slots_.empty()) slots_.push_back(backend_.make_gradient());
   Gradient<Real>* gradient = state == nullptr ? nullptr : slots_.front().get();
   Stopwatch watch;
   try {

@@ -93,7 +93,7 @@ class BatchRunner {
   const ParameterTable& table_;
   Backend<Real>& backend_;
   ThreadPool pool_;
-  const Index joined_rows_;
+  Index joined_rows_ = 0;
   std::vector<Worker> workers_;
   std::vector<std::unique_ptr<Gradient<Real>>> slots_;
   std::vector<const Gradient<Real>*> slot_gradients_;  // the same, for TrainingState::add

@@ -28,15 +28,15 @@ Trainer<Real>::Trainer(const ModelConfig& model, const TrainerConfig& config, st
       source_(std::move(source)),
       parameters_(parameters),
       backend_(std::move(backend)),
+      moments_(static_cast<size_t>(n_moments(config.optimizer.kind)) * parameters.size()),
+      gradient_(parameters.size()),
+      state_(backend_->make_training_state({parameters_, moments_, gradient_})),
       runner_(model_, table_, *backend_, config.n_threads) {
   config_.optimizer.validate();
   config_.schedule.validate();
   AGPT_REQUIRE(static_cast<Index>(parameters.size()) == table_.size(),
                "the parameter buffer holds " + std::to_string(parameters.size()) + " numbers, but the model has " +
                    std::to_string(table_.size()));
-  moments_.resize(static_cast<size_t>(n_moments(config_.optimizer.kind)) * parameters.size());
-  gradient_.resize(parameters.size());
-  state_ = backend_->make_training_state({parameters_, moments_, gradient_});
 }
 
 template <class Real>

@@ -96,10 +96,10 @@ class Trainer {
   std::shared_ptr<StepSource> source_;
   std::span<Real> parameters_;
   std::unique_ptr<Backend<Real>> backend_;
-  BatchRunner<Real> runner_;
   std::vector<Real> moments_;
   std::vector<double> gradient_;
   std::unique_ptr<TrainingState<Real>> state_;
+  BatchRunner<Real> runner_;  // the last to be made: its batches take what memory is left
   std::optional<double> mean_step_weight_;
   Index step_count_ = 0;
   bool parameters_are_new_ = true, moments_are_new_ = true, gradient_is_fetched_ = true;

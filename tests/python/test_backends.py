@@ -15,6 +15,7 @@ from agpt import (
     TrainConfig,
     Trainer,
     TrieIndex,
+    _engine,
 )
 from agpt.evaluation import evaluate
 from agpt.token_text import text_of_split
@@ -263,3 +264,20 @@ def test_a_step_that_nobody_looks_at_moves_no_parameters(
     assert after.uploaded_bytes - before.uploaded_bytes < model.n_parameters * 4
     assert model.n_parameters * 4 * 3 < after.peak_bytes < 1.01 * before.peak_bytes
     assert after.batch_rows > 0
+
+
+def test_a_cap_of_memory_bounds_the_device_by_smaller_batches(
+    make_model: Callable[..., Model], index: TrieIndex, backend: str
+) -> None:
+    cap = 64 * 2**20
+    model, config = make_model(d_model=128), TrainConfig(steps=1)
+    free = Trainer(model, index, config, backend)
+    _engine.set_memory_cap(cap)
+    try:
+        capped = Trainer(model, index, config, backend)
+        capped.step()
+    finally:
+        _engine.set_memory_cap(0)
+    assert capped.device_statistics.peak_bytes <= cap
+    rows = capped.device_statistics.batch_rows
+    assert 1024 <= rows < free.device_statistics.batch_rows if backend == "cuda" else rows == 0
