@@ -100,7 +100,7 @@ def command(
         _continue(loaded, text, options, shared, fits_context=scenario is not None)
         for text in prompts
     ]
-    values = {
+    values: dict[str, Any] = {
         "model": str(model),
         "generator": generator,
         "seed": None if draws is not None and draws is loaded.generator else seed,
