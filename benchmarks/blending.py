@@ -13,8 +13,8 @@ import statistics
 import sys
 
 import agpt
+from held_out import train_and_score
 from measure import report
-from trie_against_windows import train_and_score
 
 
 def main() -> None:
@@ -35,6 +35,7 @@ def main() -> None:
 
     corpus = agpt.Corpus.from_file(arguments.corpus)
     index = agpt.TrieIndex.build(corpus, depth=arguments.depth, val_fraction=0.1)
+    config = agpt.ModelConfig(vocab_size=index.vocab_size, context=arguments.depth, init="gpt2")
     seeds = [int(seed) for seed in arguments.seeds.split(",")]
     baseline: list[dict[str, float]] = []
     runs = []
@@ -49,7 +50,7 @@ def main() -> None:
                 threads=arguments.threads,
                 seed=seed,
             )
-            results.append(train_and_score(index, arguments.depth, seed, settings))
+            results.append(train_and_score(index, config, settings))
             runs.append({"blend": share, "seed": seed, **results[-1]})
             print(share, seed, results[-1], file=sys.stderr)
         baseline = baseline or results

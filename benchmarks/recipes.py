@@ -1,32 +1,32 @@
 """Held-out loss of training recipes: same model, same start, equal positions or equal CPU time.
 
-    python benchmarks/recipes.py CORPUS [--depth 32] [--positions 6e6 | --cpu-seconds 30]
-                                 [--recipes windows,tails 0.25,...] [--seeds 0,1,2] [--jobs 2]
+    python benchmarks/recipes.py CORPUS [--depth 32] [--positions 6e6] [--equal-time FILE]
+                                 [--recipes "windows,tails 0.25"] [--seeds 0,1,2] [--jobs 2]
 
 The model has 108k parameters (two layers, width 64) and learns from the first 90 % of the text; the
 last 10 %, which no recipe saw, is scored at the trained context: all positions of disjoint
 windows, and with the full context before every prediction (stride 1). The difference to the first
-recipe is taken seed by seed, which have the same initial weights. With --cpu-seconds each
-recipe gets as many steps as it makes in that time, by a calibration beside it.
+recipe is taken seed by seed, which have the same initial weights. Equal time: the first recipe
+gets that many positions, and each other one as many as it makes in the same CPU time, by the
+rates of the runs in FILE, which an earlier call wrote with --json.
 """
 
 import argparse
 import concurrent.futures
 import json
 import multiprocessing
+import pathlib
 import statistics
 import sys
 import tempfile
-import time
 from typing import Any
 
 import agpt
 import numpy as np
-from agpt.training_cost import BACKWARD_OVER_FORWARD, forward_flops
+from held_out import train_and_score
 from measure import report
 
 COMMON = {
-    "lr": 3e-3,
     "optimizer": "adamw",
     "weight_decay": 0.1,
     "clip_norm": 1.0,
@@ -37,11 +37,15 @@ COMMON = {
 CALIBRATION_STEPS = 40
 
 
-def recipes(depth: int, positions_per_step: int) -> dict[str, dict[str, Any]]:
-    """The recipes by name; each step has about `positions_per_step` positions."""
-    windows = {"mode": "window", "windows_per_step": max(1, positions_per_step // depth)}
+def recipes(window: float, positions_per_step: int) -> dict[str, dict[str, Any]]:
+    """The recipes by name; each step has about `positions_per_step` positions.
+
+    `window` is the mean number of positions of a window, or of a document.
+    """
+    windows_per_step = max(1, round(positions_per_step / window))
+    windows = {"mode": "window", "windows_per_step": windows_per_step}
     trie = {"positions_per_step": positions_per_step}
-    sample = {"unit": "sample", "samples_per_step": windows["windows_per_step"]}
+    sample = {"unit": "sample", "samples_per_step": windows_per_step}
     tails = {f"tails {rate:g}": {"tails": "sampled", "tail_rate": rate} for rate in RATES}
     return {
         "windows": windows,
@@ -51,6 +55,7 @@ def recipes(depth: int, positions_per_step: int) -> dict[str, dict[str, Any]]:
         "trie, log mass": trie | {"mass_weight": "log"},
         "trie, no mass": trie | {"mass_weight": "off"},
         **{name: trie | choice for name, choice in tails.items()},
+        "tails 0.5, sqrt mass": trie | tails["tails 0.5"] | {"mass_weight": "sqrt"},
         "tails first 8": trie | {"tails": "first", "tail_rows": 8},
         "tails to white space": trie | {"tails": "whitespace"},
         "core": trie | {"tails": "none"},
@@ -66,60 +71,54 @@ RATES = (0.0625, 0.125, 0.25, 0.5)
 def run_one(job: dict[str, Any]) -> dict[str, Any]:
     """Train one model and score it."""
     index = agpt.TrieIndex.open(job["index"])
-    depth, seed = index.depth, job["seed"]
-    config = agpt.ModelConfig(vocab_size=index.vocab_size, context=depth, init="gpt2")
-    settings = COMMON | job["recipe"] | {"seed": seed}
-    steps = calibrated_steps(index, config, settings, job)
-    trainer = agpt.Trainer(
-        agpt.Model(config, seed=seed), index, agpt.TrainConfig(**settings, steps=steps)
-    )
-    wall, cpu = time.perf_counter(), time.process_time()
-    positions = sum(step.positions for step in trainer)
-    return {
-        "name": job["name"],
-        "seed": seed,
-        "steps": steps,
-        "positions": positions,
-        "flops": positions * flops_per_position(config),
-        "cpu_seconds": time.process_time() - cpu,
-        "seconds": time.perf_counter() - wall,
-        "loss": trainer.evaluate("val", stride=depth).loss,
-        "loss_full_context": trainer.evaluate("val", stride=1).loss,
-    }
-
-
-def flops_per_position(config: agpt.ModelConfig) -> float:
-    """Forward and backward, for positions of all depths alike."""
-    of_all_depths = forward_flops(config, np.ones(config.context, np.int64))
-    return (1 + BACKWARD_OVER_FORWARD) * of_all_depths / config.context
+    config = agpt.ModelConfig(vocab_size=index.vocab_size, context=index.depth, init="gpt2")
+    settings = COMMON | {"lr": job["lr"], "seed": job["seed"]} | job["recipe"]
+    steps = calibrated_steps(index, config, settings, job["positions"])
+    result = train_and_score(index, config, agpt.TrainConfig(**settings, steps=steps))
+    return {"name": job["name"], "seed": job["seed"], **result}
 
 
 def calibrated_steps(
-    index: agpt.TrieIndex, config: agpt.ModelConfig, settings: dict[str, Any], job: dict[str, Any]
+    index: agpt.TrieIndex, config: agpt.ModelConfig, settings: dict[str, Any], positions: float
 ) -> int:
-    """How many steps fit: of positions, or of CPU-seconds."""
+    """How many steps have that many positions together."""
     trainer = agpt.Trainer(
         agpt.Model(config), index, agpt.TrainConfig(**settings, steps=CALIBRATION_STEPS)
     )
-    cpu = time.process_time()
-    positions = sum(step.positions for step in trainer)
-    cpu = time.process_time() - cpu
-    if job["cpu_seconds"] is not None:
-        return max(1, round(CALIBRATION_STEPS * job["cpu_seconds"] / cpu))
-    return max(1, round(CALIBRATION_STEPS * job["positions"] / positions))
+    a_step = sum(step.positions for step in trainer) / CALIBRATION_STEPS
+    return max(1, round(positions / a_step))
+
+
+def rates(path: str) -> dict[str, float]:
+    """Positions per CPU-second of each recipe in an earlier run of this benchmark."""
+    runs = json.loads(pathlib.Path(path).read_text())["runs"]
+    names = {run["name"] for run in runs}
+    total = {
+        name: [
+            sum(r[key] for r in runs if r["name"] == name) for key in ("positions", "cpu_seconds")
+        ]
+        for name in names
+    }
+    return {name: positions / seconds for name, (positions, seconds) in total.items()}
 
 
 def jobs_of(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """One job for each recipe and seed."""
-    known = recipes(arguments.depth, arguments.positions_per_step)
+    known = recipes(arguments.window, arguments.positions_per_step)
     names = list(known) if arguments.recipes is None else arguments.recipes.split(",")
-    common = {
-        "index": arguments.index,
-        "positions": arguments.positions,
-        "cpu_seconds": arguments.cpu_seconds,
-    }
+    positions = dict.fromkeys(names, arguments.positions)
+    if arguments.equal_time:
+        rate = rates(arguments.equal_time)
+        positions = {name: arguments.positions * rate[name] / rate[names[0]] for name in names}
+    common = {"index": arguments.index, "lr": arguments.lr}
     return [
-        {"name": name, "seed": seed, "recipe": known[name], **common}
+        {
+            "name": name,
+            "seed": seed,
+            "recipe": known[name],
+            "positions": positions[name],
+            **common,
+        }
         for seed in map(int, arguments.seeds.split(","))
         for name in names
     ]
@@ -163,17 +162,26 @@ def main() -> None:
     )
     parser.add_argument("corpus")
     parser.add_argument("--depth", type=int, default=32)
+    parser.add_argument(
+        "--documents", action="store_true", help="lines are documents; depth: the longest"
+    )
     parser.add_argument("--recipes", help="names, with commas (default: all)")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--positions", type=float, default=6e6)
-    parser.add_argument("--cpu-seconds", type=float, help="in place of --positions")
+    parser.add_argument("--equal-time", metavar="FILE", help="with the rates of these runs")
+    parser.add_argument("--lr", type=float, default=3e-3)
     parser.add_argument("--positions-per-step", type=int, default=2048)
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time, one thread each")
     parser.add_argument("--json", help="write the result to this file")
     arguments = parser.parse_args()
 
-    corpus = agpt.Corpus.from_file(arguments.corpus)
-    index = agpt.TrieIndex.build(corpus, depth=arguments.depth, val_fraction=0.1)
+    corpus = agpt.Corpus.from_file(arguments.corpus, documents=arguments.documents)
+    starts = "documents" if arguments.documents else "every"
+    arguments.window = arguments.depth
+    if arguments.documents:
+        lengths = np.diff(np.flatnonzero(corpus.tokens == corpus.vocabulary.boundary))
+        arguments.depth, arguments.window = int(lengths.max()), float(lengths.mean())
+    index = agpt.TrieIndex.build(corpus, depth=arguments.depth, val_fraction=0.1, starts=starts)
     results = []
     with tempfile.TemporaryDirectory() as folder:
         arguments.index = f"{folder}/corpus.agpt"
