@@ -1,7 +1,7 @@
 """Held-out loss of training recipes: same model, same start, equal positions or equal CPU time.
 
     python benchmarks/recipes.py CORPUS [--depth 32] [--positions 6e6] [--equal-time FILE]
-                                 [--recipes "windows,tails 0.25"] [--seeds 0,1,2] [--jobs 2]
+                                 [--recipes "windows|tails 0.25"] [--seeds 0,1,2] [--jobs 2]
 
 The model has 108k parameters (two layers, width 64) and learns from the first 90 % of the text; the
 last 10 %, which no recipe saw, is scored at the trained context: all positions of disjoint
@@ -105,7 +105,7 @@ def rates(path: str) -> dict[str, float]:
 def jobs_of(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """One job for each recipe and seed."""
     known = recipes(arguments.window, arguments.positions_per_step)
-    names = list(known) if arguments.recipes is None else arguments.recipes.split(",")
+    names = list(known) if arguments.recipes is None else arguments.recipes.split("|")
     positions = dict.fromkeys(names, arguments.positions)
     if arguments.equal_time:
         rate = rates(arguments.equal_time)
@@ -165,7 +165,7 @@ def main() -> None:
     parser.add_argument(
         "--documents", action="store_true", help="lines are documents; depth: the longest"
     )
-    parser.add_argument("--recipes", help="names, with commas (default: all)")
+    parser.add_argument("--recipes", help="names, with | between them (default: all)")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--positions", type=float, default=6e6)
     parser.add_argument("--equal-time", metavar="FILE", help="with the rates of these runs")
