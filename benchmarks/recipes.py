@@ -35,6 +35,7 @@ COMMON = {
     "threads": 1,
 }
 CALIBRATION_STEPS = 40
+UNITS_OF_THE_TRIE = ("bigram", "root-child")
 
 
 def recipes(window: float, positions_per_step: int) -> dict[str, dict[str, Any]]:
@@ -85,7 +86,10 @@ def calibrated_steps(
     trainer = agpt.Trainer(
         agpt.Model(config), index, agpt.TrainConfig(**settings, steps=CALIBRATION_STEPS)
     )
-    a_step = sum(step.positions for step in trainer) / CALIBRATION_STEPS
+    if settings.get("unit") in UNITS_OF_THE_TRIE:  # of very different sizes
+        a_step = trainer.pass_positions / trainer.steps_per_pass
+    else:
+        a_step = sum(step.positions for step in trainer) / CALIBRATION_STEPS
     return max(1, round(positions / a_step))
 
 
