@@ -43,10 +43,8 @@ class ParameterBuffer:
         """The parameters for a caller to keep, to read and to write to."""
         self.settle()
         lent = None if self._lent is None else self._lent()
-        if (
-            lent is None
-        ):  # views of it keep it alive, because it does not own its memory as an array
-            lent = np.frombuffer(memoryview(self._array), self._array.dtype)
+        if lent is None:  # views of it keep it alive: it does not own its memory as an array
+            lent = np.frombuffer(self._array.data, self._array.dtype)
             self._lent = weakref.ref(lent)
         return lent
 
