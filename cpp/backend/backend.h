@@ -166,7 +166,8 @@ class Backend {
   virtual Index joined_rows() const { return 0; }
   /// At most how many numbers attend() keeps for each row, in batches of paths of up to `context` tokens.
   virtual Index saved_attention_per_row(Index /*context*/) const { return 0; }
-  /// Bytes that a stream may take for its scratch matrices and the batches on their way; 0 is no limit of the backend's.
+  /// Bytes that a stream, not made yet, may take for its scratch matrices and the batches on their way, beside what else it
+  /// needs; 0 is no limit of the backend's.
   virtual Index activation_memory() const { return 0; }
   /// flat: all parameters, in the layout of the ModelShape. Not to be called while a stream is at work.
   virtual void set_parameters(std::span<const Real> flat) = 0;

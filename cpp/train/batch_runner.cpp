@@ -28,16 +28,17 @@ template <class Real>
 BatchRunner<Real>::BatchRunner(const ModelConfig& config, const ParameterTable& table, Backend<Real>& backend,
                                int n_threads)
     : table_(table), backend_(backend), pool_(backend.max_streams(n_threads)) {
+  if (backend.joined_rows() > 0) {
+    slots_.push_back(backend.make_gradient());
+    joined_rows_ = joined_batch_rows(config, backend);
+  }
   for (int w = 0; w < pool_.size(); ++w) {
     Worker worker;
     worker.stream = backend.make_stream();
     worker.transformer = std::make_unique<Transformer<Real>>(config, table, *worker.stream);
     workers_.push_back(std::move(worker));
   }
-  if (backend.joined_rows() == 0) return;
-  slots_.push_back(backend.make_gradient());
-  joined_rows_ = joined_batch_rows(config, backend);  // of the memory that is left
-  ahead_.emplace(n_threads, joined_rows_, backend.tile_rows());
+  if (joined_rows_ > 0) ahead_.emplace(n_threads, joined_rows_, backend.tile_rows());
 }
 
 void BatchTotals::add(const BatchTotals& other) {

@@ -269,7 +269,7 @@ def test_a_step_that_nobody_looks_at_moves_no_parameters(
 def test_a_cap_of_memory_bounds_the_device_by_smaller_batches(
     make_model: Callable[..., Model], index: TrieIndex, backend: str
 ) -> None:
-    cap = 64 * 2**20
+    cap = 256 * 2**20
     model, config = make_model(d_model=128), TrainConfig(steps=1)
     free = Trainer(model, index, config, backend)
     _engine.set_memory_cap(cap)
