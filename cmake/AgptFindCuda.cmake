@@ -22,11 +22,15 @@ endif()
 find_package(Python 3.10 QUIET COMPONENTS Interpreter)
 set(site_packages "")
 if(Python_EXECUTABLE)
-  execute_process(COMMAND ${Python_EXECUTABLE} -c "import sys; print(';'.join(p for p in sys.path if p))"
+  # sysconfig also knows the packages that pip hides from a build in isolation.
+  execute_process(COMMAND ${Python_EXECUTABLE} -c
+    "import sys, sysconfig; print(';'.join([*filter(None, sys.path), sysconfig.get_path('platlib')]))"
     OUTPUT_VARIABLE site_packages OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
 endif()
-get_filename_component(nvcc_path ${CMAKE_CUDA_COMPILER} REALPATH)
-get_filename_component(toolkit "${nvcc_path}/../.." ABSOLUTE)
+# nvcc itself knows its toolkit; the file may be a link or a script.
+execute_process(COMMAND ${CMAKE_CUDA_COMPILER} --dryrun nothing.cu OUTPUT_QUIET ERROR_VARIABLE nvcc_plan)
+string(REGEX MATCH "TOP=([^\r\n]*)" _ "${nvcc_plan}")
+get_filename_component(toolkit "${CMAKE_MATCH_1}" ABSOLUTE)
 set(cublas_places ${toolkit}/include ${toolkit}/targets/x86_64-linux/include ${toolkit}/targets/sbsa-linux/include)
 foreach(folder IN LISTS site_packages)
   list(APPEND cublas_places ${folder}/nvidia/cu${nvcc_major}/include)
