@@ -5,6 +5,7 @@ option(AGPT_WERROR "Treat warnings as errors" OFF)
 set(AGPT_CUDA AUTO CACHE STRING "The CUDA backend: AUTO (where nvcc and cuBLAS's headers are found), ON or OFF")
 set_property(CACHE AGPT_CUDA PROPERTY STRINGS AUTO ON OFF)
 set(AGPT_CUDA_ARCHITECTURES "80-real;90" CACHE STRING "GPUs to compile for; 90 without -real includes PTX for newer ones")
+option(AGPT_CUDA_RESOURCES "Print each kernel's registers and spills while compiling, for tools/kernel_budget.py" OFF)
 option(AGPT_CUDA_EMULATED "Build the CUDA backend for the emulator of tests/cuda_emu, which needs no GPU" OFF)
 set(AGPT_SANITIZE "" CACHE STRING "Sanitizers for the engine, e.g. address,undefined")
 
