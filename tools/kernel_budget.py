@@ -88,7 +88,10 @@ def main() -> int:
     if not used:
         sys.exit(f"{arguments.log} reports no kernel: build with -DAGPT_CUDA_RESOURCES=ON, afresh")
     if arguments.write:
-        lines = [f"{name} {r.registers} {r.spilled}" for name, r in sorted(used.items())]
+        # A warp gets registers in units of 8 a thread, so rounding up to these costs nothing.
+        lines = [
+            f"{name} {-(-r.registers // 8) * 8} {r.spilled}" for name, r in sorted(used.items())
+        ]
         head = "# kernel, registers of a thread at most, bytes spilled at most (sm_90)"
         arguments.budget.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8")
         return 0

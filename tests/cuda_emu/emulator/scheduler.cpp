@@ -81,7 +81,8 @@ Thread& self() {
 }
 
 std::string text(uint3 v) {
-  return "(" + std::to_string(v.x) + "," + std::to_string(v.y) + "," + std::to_string(v.z) + ")";
+  std::string result = "(";  // one operator+ of a literal and a string makes GCC 12 warn of an overlap
+  return result.append(std::to_string(v.x) + "," + std::to_string(v.y) + "," + std::to_string(v.z) + ")");
 }
 
 std::string text(const Site& site) {
