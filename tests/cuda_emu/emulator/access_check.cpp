@@ -278,9 +278,8 @@ void for_each_cell(uintptr_t begin, size_t bytes, const Body& body) {
   for (uintptr_t at = begin; at < begin + bytes;) {
     const uintptr_t cell_end = (at / kCellBytes + 1) * kCellBytes;
     const uintptr_t end = cell_end < begin + bytes ? cell_end : begin + bytes;
-    uint8_t mask = 0;
-    for (uintptr_t b = at; b < end; ++b) mask |= static_cast<uint8_t>(1u << b % kCellBytes);
-    body(at, mask);
+    const auto first = static_cast<unsigned>(at % kCellBytes), count = static_cast<unsigned>(end - at);
+    body(at, static_cast<uint8_t>(((1u << count) - 1) << first));
     at = end;
   }
 }
