@@ -56,12 +56,13 @@ class Check:
     def run(self, name: str, limit: float, work: Callable[[float], Result]) -> None:
         """Run one stage in at most `limit` seconds and write the report."""
         begin, limit = time.monotonic(), min(limit, self.left())
+        result: Result
         try:
             if limit <= 0:
                 raise Failed("no time was left")
-            result = {"ok": True} | work(limit)
+            result = {"ok": True, **work(limit)}
         except Failed as failure:
-            result = {"ok": False, "reason": str(failure)} | failure.result
+            result = {"ok": False, "reason": str(failure), **failure.result}
         except subprocess.TimeoutExpired:
             result = {"ok": False, "reason": f"was stopped after {limit:.0f} s"}
         result["seconds"] = round(time.monotonic() - begin, 1)
