@@ -63,7 +63,7 @@ class Bench:
         steps = max(1, in_pass)
         return {
             "depth": depth,
-            "seconds": seconds,
+            "pass_seconds": seconds,
             "positions": positions,
             "warm_up_positions": sum(warm),
             "positions_per_second": positions / seconds,
