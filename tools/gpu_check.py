@@ -26,7 +26,7 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).parents[1]
 ALL_SECONDS = 540.0
 PYTHON_TESTS = ["test_backends.py"]
-KERNEL_TESTS = "transformer_test"
+CPP_TESTS = ["cuda_backend_test", "transformer_test"]
 Result = dict[str, Any]
 
 
@@ -159,7 +159,7 @@ class Check:
         if shutil.which("ccache"):
             configure += ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"]
         self.command(configure, limit)
-        targets = ["agpt_engine", KERNEL_TESTS]
+        targets = ["agpt_engine", *CPP_TESTS]
         self.command(
             ["cmake", "--build", str(self.build), "--target", *targets],
             limit - (time.monotonic() - begin),
@@ -183,11 +183,14 @@ class Check:
         return {"description": cuda["description"]}
 
     def cpp_tests(self, limit: float) -> Result:
-        """Run the C++ tests of whole models, on every backend."""
-        program = self.build / "tests" / "cpp" / KERNEL_TESTS
+        """Run the C++ tests of the backend and of whole models on every backend."""
         some = ["-tc=every fast backend in float32*"] if self.emulated else []
-        text = self.command([str(program), *some], limit)
-        return {"summary": re.findall(r"test cases: .*", text)[-1:]}
+        summaries, begin = {}, time.monotonic()
+        for name in CPP_TESTS:
+            words = [str(self.build / "tests" / "cpp" / name), *some]
+            text = self.command(words, limit - (time.monotonic() - begin))
+            summaries[name] = re.findall(r"test cases: .*", text)[-1:]
+        return summaries
 
     def python_tests(self, limit: float) -> Result:
         """Run the Python tests of the backends; skips are failures."""
@@ -226,21 +229,9 @@ class Check:
             found = shutil.which("compute-sanitizer") or "/usr/local/cuda/bin/compute-sanitizer"
             if not Path(found).exists():
                 raise Failed("compute-sanitizer was not found: install it with the CUDA toolkit")
-            program = str(self.build / "tests" / "cpp" / KERNEL_TESTS)
-            words = [
-                found,
-                "--tool",
-                tool,
-                "--error-exitcode",
-                "9",
-                program,
-                "-tc=*float32*gradient*",
-            ]
-            return {
-                "summary": re.findall(
-                    r"ERROR SUMMARY.*|RACECHECK SUMMARY.*", self.command(words, limit)
-                )[-1:]
-            }
+            program = str(self.build / "tests" / "cpp" / CPP_TESTS[0])
+            text = self.command([found, "--tool", tool, "--error-exitcode", "9", program], limit)
+            return {"summary": re.findall(r"ERROR SUMMARY.*|RACECHECK SUMMARY.*", text)[-1:]}
 
         return stage
 
