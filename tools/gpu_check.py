@@ -99,7 +99,7 @@ class Check:
         return os.environ | {
             "PYTHONPATH": str(self.package),
             "PYTHONDONTWRITEBYTECODE": "1",
-            "AGPT_REQUIRE_GPU": "1",
+            "AGPT_REQUIRED_BACKENDS": "cuda",
         }
 
     def command(self, words: list[str], limit: float) -> str:
