@@ -29,8 +29,8 @@ class RowFactors {
 void append_trie_rows(const RowSelection& selection, Index begin, Index end, const Weighting& weighting,
                       RowBatch& batch, Index most_mass = kAnyMass, RowFactors* factors = nullptr);
 
-/// Appends all rows on the path to the endpoint of the last of `nodes`: a node and its ancestors, from the root child
-/// down.
+/// Appends all rows on the edges of `nodes`, which are in pre-order and with each node hold its ancestors: a path or a
+/// forest.
 void append_path_rows(const TrieIndex& index, std::span<const Index> nodes, const Weighting& weighting, RowBatch& batch,
                       RowFactors* factors = nullptr);
 

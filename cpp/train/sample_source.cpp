@@ -6,9 +6,9 @@
 
 #include "cpp/base/error.h"
 #include "cpp/rows/trie_rows.h"
+#include "cpp/train/drawn_paths.h"
 #include "cpp/train/range_batches.h"
 #include "cpp/train/step_source.h"
-#include "cpp/trie/trie_queries.h"
 
 namespace agpt {
 namespace {
@@ -37,9 +37,10 @@ class SampleSource final : public StepSource {
 
   StepWork work(Index step) const override {
     Random random(mix_bits(mix_bits(config_.seed) + static_cast<uint64_t>(step)));
+    if (config_.rule.sampler == Sampler::path) return paths(random);
     std::vector<TrieSample> samples;
     for (Index i = 0; i < config_.samples; ++i) samples.push_back(sampler_.draw(random));
-    return config_.rule.sampler == Sampler::path ? paths(std::move(samples)) : subtrees(samples);
+    return subtrees(samples);
   }
 
   StepWork whole_pass() const override {
@@ -59,14 +60,13 @@ class SampleSource final : public StepSource {
 
   SampleChances factors() const { return SampleChances(sampler_, SampleChances::Use::divide, 1 / draws_per_pass()); }
 
-  StepWork paths(std::vector<TrieSample> samples) const {
-    const Index per_batch = std::max<Index>(1, config_.batch_rows / index_.depth());
-    const auto n = static_cast<Index>(samples.size());
-    return {(n + per_batch - 1) / per_batch, [this, per_batch, n, samples](Index i, RowBatch& batch) {
+  StepWork paths(Random& random) const {
+    std::vector<DrawnPaths::Path> drawn(static_cast<size_t>(config_.samples));
+    for (DrawnPaths::Path& path : drawn) sampler_.draw(random, &path);
+    const auto forest = std::make_shared<const DrawnPaths>(index_, std::move(drawn), config_.batch_rows);
+    return {forest->n_batches(), [this, forest](Index i, RowBatch& batch) {
               SampleChances chances = factors();
-              for (Index s = i * per_batch; s < std::min(n, (i + 1) * per_batch); ++s)
-                append_path_rows(index_, nodes_down_to(index_, samples[static_cast<size_t>(s)].node), config_.weighting,
-                                 batch, config_.corrected ? &chances : nullptr);
+              forest->append(i, config_.weighting, config_.corrected ? &chances : nullptr, batch);
             }};
   }
 

@@ -28,7 +28,7 @@ TrieSampler::TrieSampler(const TrieIndex& index, const SamplerRule& rule) : inde
   }
 }
 
-TrieSample TrieSampler::draw(Random& random) const {
+TrieSample TrieSampler::draw(Random& random, std::vector<Index>* walked) const {
   const auto below = [&](Index n) { return static_cast<Index>(random.below(static_cast<uint64_t>(n))); };
   const int depth = index_->depth();
   if (rule_.sampler == Sampler::node) return {below(index_->n_nodes()), depth};
@@ -38,9 +38,11 @@ TrieSample TrieSampler::draw(Random& random) const {
   }
   const auto child = std::upper_bound(root_masses_.begin(), root_masses_.end(), random.uniform() * root_masses_.back());
   Index node = root_children_[static_cast<size_t>(std::min(child, root_masses_.end() - 1) - root_masses_.begin())];
+  if (walked != nullptr) walked->assign(1, node);
   while (!index_->is_leaf(node)) {
     if (rule_.sampler == Sampler::mass_walk && !must_pass(node) && random.uniform() < rule_.stop) break;
     node = draw_child(random, node);
+    if (walked != nullptr) walked->push_back(node);
   }
   return {node, depth};
 }

@@ -40,7 +40,8 @@ class TrieSampler {
   /// The index must outlive the sampler.
   TrieSampler(const TrieIndex& index, const SamplerRule& rule);
 
-  TrieSample draw(Random& random) const;
+  /// `walked`, where given, becomes the nodes of the walk from a root child down to the sample's; for walks by mass.
+  TrieSample draw(Random& random, std::vector<Index>* walked = nullptr) const;
   /// The nodes above a sample whose edges it holds too, from the root down.
   std::vector<Index> passed_nodes(const TrieSample& sample) const;
 
