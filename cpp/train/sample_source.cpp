@@ -21,8 +21,11 @@ class SampleSource final : public StepSource {
   SampleSource(const TrieIndex& index, const SampleStepConfig& config)
       : index_(index), config_(config), sampler_(index, config.rule), all_(index) {
     SampleChances chances(sampler_, SampleChances::Use::multiply, 1);
-    rows_per_sample_ = total_weight(all_, kOne, &chances);
-    const double rows_per_step = rows_per_sample_ * static_cast<double>(config.samples);
+    const double rows_per_sample = total_weight(all_, kOne, &chances);  // in the mean
+    n_samples_ = config.samples;
+    if (n_samples_ == 0)
+      n_samples_ = std::max<Index>(1, std::llround(static_cast<double>(config.positions) / rows_per_sample));
+    const double rows_per_step = rows_per_sample * static_cast<double>(n_samples_);
     n_steps_ = std::max<Index>(1, std::llround(static_cast<double>(index.n_positions()) / rows_per_step));
   }
 
@@ -39,7 +42,7 @@ class SampleSource final : public StepSource {
     Random random(mix_bits(mix_bits(config_.seed) + static_cast<uint64_t>(step)));
     if (config_.rule.sampler == Sampler::path) return paths(random);
     std::vector<TrieSample> samples;
-    for (Index i = 0; i < config_.samples; ++i) samples.push_back(sampler_.draw(random));
+    for (Index i = 0; i < n_samples_; ++i) samples.push_back(sampler_.draw(random));
     return subtrees(samples);
   }
 
@@ -56,12 +59,12 @@ class SampleSource final : public StepSource {
   }
 
  private:
-  double draws_per_pass() const { return static_cast<double>(n_steps_ * config_.samples); }
+  double draws_per_pass() const { return static_cast<double>(n_steps_ * n_samples_); }
 
   SampleChances factors() const { return SampleChances(sampler_, SampleChances::Use::divide, 1 / draws_per_pass()); }
 
   StepWork paths(Random& random) const {
-    std::vector<DrawnPaths::Path> drawn(static_cast<size_t>(config_.samples));
+    std::vector<DrawnPaths::Path> drawn(static_cast<size_t>(n_samples_));
     for (DrawnPaths::Path& path : drawn) sampler_.draw(random, &path);
     const auto forest = std::make_shared<const DrawnPaths>(index_, std::move(drawn), config_.batch_rows);
     return {forest->n_batches(), [this, forest](Index i, RowBatch& batch) {
@@ -103,7 +106,7 @@ class SampleSource final : public StepSource {
   const SampleStepConfig config_;
   const TrieSampler sampler_;
   const RowSelection all_;
-  double rows_per_sample_ = 0;  // in the mean
+  Index n_samples_ = 1;  // of a step
   Index n_steps_ = 1;
   mutable std::mutex mutex_;
   mutable std::map<int, RowSelection> selections_;
@@ -113,7 +116,7 @@ class SampleSource final : public StepSource {
 
 void SampleStepConfig::validate() const {
   rule.validate();
-  AGPT_REQUIRE(samples >= 1, "a step needs at least one sample");
+  AGPT_REQUIRE(samples >= 0 && positions >= 1, "a step needs at least one sample, or one position");
   AGPT_REQUIRE(batch_rows >= 1, "batch_rows must be at least 1");
 }
 

@@ -117,7 +117,8 @@ std::unique_ptr<StepSource> make_reference_source(const TrieIndex& index, const 
 /// Random parts of a trie in place of all of it.
 struct SampleStepConfig {
   SamplerRule rule;
-  Index samples = 64;  ///< draws of a step
+  Index samples = 0;       ///< draws of a step; 0: as many as hold `positions` rows, in the mean
+  Index positions = 2048;  ///< of a step, where `samples` is 0
   /// Rows weigh as much as makes the expected gradient the exact one; otherwise what the weighting says, so that rows
   /// count as often as they are drawn.
   bool corrected = true;

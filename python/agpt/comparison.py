@@ -87,8 +87,8 @@ class ComparedModel:
 
     name: str
     n_parameters: int
-    positions: int
-    """Of one run."""
+    positions: float
+    """Of one run, the mean."""
     seconds: float
     """Of one run, the mean: wall-clock of its steps alone."""
     loss: Spread
@@ -186,7 +186,7 @@ def _compared_model(group: Sequence[ComparedRun], first: Sequence[ComparedRun]) 
     return ComparedModel(
         group[0].name,
         group[0].n_parameters,
-        group[0].curves.positions[-1],
+        statistics.fmean(run.curves.positions[-1] for run in group),
         statistics.fmean(run.curves.seconds[-1] for run in group),
         Spread.of([run.loss for run in group]),
         Spread.of(held_out) if held_out else None,
@@ -205,7 +205,7 @@ def table_of(models: Sequence[ComparedModel]) -> str:
             (
                 model.name,
                 f"{model.n_parameters:,}",
-                f"{model.positions:,}",
+                f"{model.positions:,.0f}",
                 f"{model.seconds:.2f}",
                 f"{rate:,.0f}",
                 str(model.loss),

@@ -33,7 +33,9 @@ def _stages(
 ) -> list[tuple[int, _engine.StepSource]]:
     """Number of steps and source of each stage; the last one never ends."""
     if isinstance(data, SequenceTrie):
+        config = dataclasses.replace(config, unit=config.unit or "positions")
         return [(ENDLESS, _sequence_source(model, data, config))]
+    config = dataclasses.replace(config, unit=config.unit_of_index)
     if config.mode == "window":
         return [(ENDLESS, _window_source(model, data, config))]
     if not isinstance(data, TrieIndex):
@@ -176,7 +178,8 @@ def _sample_source(data: TrieIndex, config: TrainConfig) -> _engine.StepSource:
         sampler=config.sampler,
         stop=config.sampler_stop,
         most_mass=config.sampler_most_mass,
-        samples=config.samples_per_step,
+        samples=config.samples_per_step or 0,
+        positions=config.positions_per_step,
         corrected=config.sampler_corrected,
         seed=config.seed,
         batch_rows=config.batch_rows,
@@ -205,12 +208,13 @@ class _Unit:
 
 
 def _unit_of(config: TrainConfig) -> _Unit:
+    unit = config.unit_of_index
     known = {
         "pass": _Unit("whole", 1),
         "root-child": _Unit("ngram", 1),
         "bigram": _Unit("ngram", 2),
     }
-    return known.get(config.unit, _Unit(config.unit, config.ngram))
+    return known.get(unit, _Unit(unit, config.ngram))
 
 
 def _trie_source(

@@ -52,9 +52,15 @@ class TrainConfig:
         "Train on the positions of the trie, on windows of the text, or on both: the positions "
         "that occur more than once, and windows for the rest.",
     )
-    unit: Unit = setting("positions", "What one step on the trie covers; pass is the whole trie.")
+    unit: Unit | None = setting(
+        None,
+        "What one step on the trie covers: a sample of its paths, a number of its positions, some "
+        "of its subtrees, or all of it, which is a pass.",
+        "sample; positions with order, tails or curriculum, and for sequences",
+    )
     positions_per_step: int = setting(
-        2048, "Positions of a step, for unit positions; the most of a unit, for balanced."
+        2048,
+        "Positions of a step, for units positions and sample; the most of a unit, for balanced.",
     )
     ngram: int = setting(3, "Tokens that the paths of a unit share, for unit ngram.")
     units_per_step: int = setting(
@@ -68,7 +74,9 @@ class TrainConfig:
         "What unit sample draws: paths to leaves like corpus positions, or whole subtrees: where a "
         "walk by mass stops, of root children down to a random depth, or of any node.",
     )
-    samples_per_step: int = setting(64, "Draws of a step, for unit sample.")
+    samples_per_step: int | None = setting(
+        None, "Draws of a step, for unit sample.", "as positions_per_step says"
+    )
     sampler_stop: float = setting(0.3, "Chance that a mass walk stops at a node.")
     sampler_most_mass: int = setting(
         0, "A mass walk stops at no node with more mass than this; 0 is off."
@@ -183,7 +191,6 @@ class TrainConfig:
         for name in (
             "positions_per_step",
             "units_per_step",
-            "samples_per_step",
             "tail_rows",
             "windows_per_step",
             "blend_min_mass",
@@ -200,7 +207,7 @@ class TrainConfig:
             "clip_norm",
         ):
             require_at_least(name, getattr(self, name), 0)
-        for name in ("context", "steps"):
+        for name in ("context", "steps", "samples_per_step"):
             if getattr(self, name) is not None:
                 require_at_least(name, getattr(self, name), 1)
         require_between("ngram", self.ngram, 1, LARGEST_NGRAM)
@@ -225,8 +232,9 @@ class TrainConfig:
             )
         if self.unit_lr != "none" and (self.mode != "trie" or self.unit not in UNITS_WITH_RATES):
             raise ArgumentError(
-                f"unit_lr is {self.unit_lr}, but mode {self.mode} with unit {self.unit} has no "
-                f"units with rates of their own: choose mode trie and {', '.join(UNITS_WITH_RATES)}"
+                f"unit_lr is {self.unit_lr}, but mode {self.mode} with unit {self.unit_of_index} "
+                "has no units with rates of their own: choose mode trie and "
+                f"{', '.join(UNITS_WITH_RATES)}"
             )
         if self.curriculum_stages and (self.mode != "trie" or self.unit == "sample"):
             raise ArgumentError(
@@ -261,7 +269,7 @@ class TrainConfig:
     def _require_settings_of_the_reference(self) -> None:
         known: dict[str, tuple[Any, ...]] = {
             "mode": ("trie",),
-            "unit": ("root-child", "pass"),
+            "unit": (None, "root-child", "pass"),
             "tails": ("full",),
             "units_per_step": (1,),
             "order": ("fixed", "shuffled"),
@@ -272,11 +280,21 @@ class TrainConfig:
         }
         for name, values in known.items():
             if getattr(self, name) not in values:
-                choices = " or ".join(str(value) or "none" for value in values)
+                choices = " or ".join(str(v) or "none" for v in values if v is not None)
                 raise ArgumentError(
                     f"{name} is {getattr(self, name)}, but the reference gradient is defined for "
                     f"{name} {choices} alone"
                 )
+
+    @property
+    def unit_of_index(self) -> Unit:
+        """What a step on an index covers: `unit`, or its default beside the other settings."""
+        if self.unit is not None:
+            return self.unit
+        if self.reference_gradient:
+            return "root-child"
+        covers_all = self.order == "shuffled" and self.tails == "full" and not self.curriculum
+        return "sample" if covers_all else "positions"
 
     def total_steps(self, steps_per_pass: int) -> int:
         """Optimizer steps of the whole run."""

@@ -114,13 +114,14 @@ std::shared_ptr<StepSource> staged_source(const std::vector<std::pair<Index, std
 }
 
 std::shared_ptr<StepSource> sample_source(const agpt::TrieIndex& index, const std::string& sampler, double stop,
-                                          Index most_mass, Index samples, bool corrected,
+                                          Index most_mass, Index samples, Index positions, bool corrected,
                                           const std::string& mass_weight, double entropy_lambda,
                                           double intermediate_weight, uint64_t seed, Index batch_rows, double blend,
                                           Index blend_min_mass) {
   agpt::SampleStepConfig config;
   config.rule = {kSamplers.parse(sampler), stop, most_mass};
   config.samples = samples;
+  config.positions = positions;
   config.corrected = corrected;
   config.weighting = {kMassWeights.parse(mass_weight), entropy_lambda, intermediate_weight,
                       blend_of(index, blend, blend_min_mass)};
@@ -195,9 +196,9 @@ void bind_step_sources(nb::module_& m) {
         "tails"_a = "full", "tail_rows"_a = 8, "tail_rate"_a = 0.125, "max_depth"_a = agpt::kMaxDepth, "blend"_a = 0.0,
         "blend_min_mass"_a = 1, "unit_lr"_a = "none", nb::keep_alive<0, 1>(), "Steps over the rows of a trie.");
   m.def("sample_source", &sample_source, "index"_a, nb::kw_only(), "sampler"_a = "path", "stop"_a = 0.3,
-        "most_mass"_a = 0, "samples"_a = 64, "corrected"_a = true, "mass_weight"_a = "linear", "entropy_lambda"_a = 0.0,
-        "intermediate_weight"_a = 1.0, "seed"_a = 0, "batch_rows"_a = 256, "blend"_a = 0.0, "blend_min_mass"_a = 1,
-        nb::keep_alive<0, 1>(), "Steps over random parts of a trie.");
+        "most_mass"_a = 0, "samples"_a = 0, "positions"_a = 2048, "corrected"_a = true, "mass_weight"_a = "linear",
+        "entropy_lambda"_a = 0.0, "intermediate_weight"_a = 1.0, "seed"_a = 0, "batch_rows"_a = 256, "blend"_a = 0.0,
+        "blend_min_mass"_a = 1, nb::keep_alive<0, 1>(), "Steps over random parts of a trie.");
   m.def("reference_source", &reference_source, "index"_a, nb::kw_only(), "whole"_a = false,
         "chunk_positions"_a = agpt::ReferenceStepConfig().chunk_positions, "truncated"_a = true, "chunk_means"_a = true,
         "order"_a = "fixed", "seed"_a = 0, "batch_rows"_a = 256, "mass_weight"_a = "linear", "entropy_lambda"_a = 0.0,

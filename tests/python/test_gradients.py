@@ -224,6 +224,37 @@ def test_the_mean_gradient_over_random_samples_is_the_exact_one(name, index_opti
     assert positions / len(draws) == pytest.approx(expected, rel=0.5 if name == "nodes" else 0.3)
 
 
+@pytest.mark.parametrize("options", [{}, {"corrected": False}, {"mass_weight": "sqrt"}])
+def test_drawn_paths_have_the_same_gradient_one_by_one_and_merged(options):
+    index = build(repetitive_text(5, 60), 6)
+    config = make_config(5, 6)
+    start = random_parameters(config)
+
+    def step(batch_rows):
+        source = _engine.sample_source(index, samples=40, seed=9, batch_rows=batch_rows, **options)
+        parameters = start.copy()
+        report = make_trainer(config, source, parameters, optimizer="sgd", learning_rate=1.0).step()
+        return report, start - parameters
+
+    alone, gradient = step(batch_rows=1)
+    for batch_rows in (8, 20, 1000):
+        merged, change = step(batch_rows)
+        assert merged.positions < alone.positions
+        assert merged.loss == pytest.approx(alone.loss, rel=1e-12)
+        assert worst_error(config, change, gradient) < 1e-10
+    assert merged.positions <= index.n_positions
+
+
+def test_a_step_of_samples_has_about_the_positions_that_were_asked_for():
+    index = build(repetitive_text(5, 5000), 12)
+    config = make_config(5, 12, d_model=4, heads=[4], d_ff=4, n_layers=1)
+    source = _engine.sample_source(index, positions=300, batch_rows=1)
+    trainer = make_trainer(config, source, random_parameters(config))
+    counts = [trainer.step().positions for _ in range(10)]
+    assert np.mean(counts) == pytest.approx(300, rel=0.05)
+    assert source.steps_per_pass == pytest.approx(index.n_positions / 300, rel=0.05)
+
+
 @pytest.mark.parametrize("depth", [3, 12])
 def test_windows_of_documents_with_the_targets_of_their_trie_have_the_same_gradient(depth):
     corpus = _engine.Corpus.from_documents(["anna", "ann", "anne", "bob", "bo", "anna", "bobby"])

@@ -300,7 +300,7 @@ def test_a_trainer_follows_it_when_told_to():
     ("settings", "message"),
     [
         (
-            {},
+            {"unit": "positions"},
             "unit is positions, but the reference gradient is defined for unit root-child or pass",
         ),
         ({"mode": "window"}, "mode is window, but the reference gradient is defined for mode trie"),

@@ -82,7 +82,7 @@ def test_no_threads_means_every_core_of_the_process() -> None:
         ({"blend_min_mass": 0}, "blend_min_mass is 0, but must be at least 1"),
         ({"blend": 0.5, "mode": "window"}, "choose window_targets trie"),
         ({"unit_lr": "residual"}, "choose from none, inv-depth, inv-sqrt-depth, sqrt-mass"),
-        ({"unit_lr": "sqrt-mass"}, "unit positions has no units with rates of their own"),
+        ({"unit_lr": "sqrt-mass"}, "unit sample has no units with rates of their own"),
         ({"unit_lr": "inv-depth", "unit": "bigram", "mode": "window"}, "choose mode trie"),
         ({"min_lr_ratio": 2}, "min_lr_ratio is 2.0, but must be from 0 to 1"),
         ({"clip_norm": -1}, "clip_norm"),
@@ -97,3 +97,19 @@ def test_what_does_not_fit_is_refused_by_name(settings: dict, message: str) -> N
 def test_unknown_settings_are_refused() -> None:
     with pytest.raises(ArgumentError, match="TrainConfig has no setting 'dropout'"):
         TrainConfig.from_dict({"dropout": 0.1})
+
+
+@pytest.mark.parametrize(
+    ("settings", "unit"),
+    [
+        ({}, "sample"),
+        ({"mass_weight": "sqrt", "blend": 0.5}, "sample"),
+        ({"tails": "sampled"}, "positions"),
+        ({"order": "fixed"}, "positions"),
+        ({"curriculum": "2:3"}, "positions"),
+        ({"reference_gradient": True}, "root-child"),
+        ({"unit": "bigram", "order": "fixed"}, "bigram"),
+    ],
+)
+def test_a_step_covers_what_the_other_settings_ask_for(settings: dict, unit: str) -> None:
+    assert TrainConfig(**settings).unit_of_index == unit
