@@ -46,7 +46,7 @@ def recipes(window: float, positions_per_step: int) -> dict[str, dict[str, Any]]
     windows_per_step = max(1, round(positions_per_step / window))
     windows = {"mode": "window", "windows_per_step": windows_per_step}
     trie = {"positions_per_step": positions_per_step}
-    sample = {"unit": "sample", "samples_per_step": windows_per_step}
+    sample = {"unit": "sample", "positions_per_step": positions_per_step}
     tails = {f"tails {rate:g}": {"tails": "sampled", "tail_rate": rate} for rate in RATES}
     return {
         "windows": windows,
