@@ -51,9 +51,10 @@ class TimedStream final : public Stream<float>, private TokenTables<float> {
                 [&] { inner_->embed_backward(table, position_table, begin, end, dout); });
   }
   TokenTables<float>* token_tables() override { return inner_->token_tables() == nullptr ? nullptr : this; }
-  void look_up(Index columns, Index begin, Index end, Rows<float> table, Rows<float> out) override {
+  void look_up(Index columns, Index position_step, Index begin, Index end, Rows<float> table,
+               Rows<float> out) override {
     elementwise(Stage::embedding, 0, 2, columns, begin, end,
-                [&] { inner_->token_tables()->look_up(columns, begin, end, table, out); });
+                [&] { inner_->token_tables()->look_up(columns, position_step, begin, end, table, out); });
   }
   void add_by_token(Index columns, Index begin, Index end, Rows<float> m, Rows<float> sum) override {
     elementwise(Stage::embedding, 1, 3, columns, begin, end,

@@ -70,13 +70,14 @@ class Gradient {
   virtual void add_to(std::span<double> sum, int first_tensor, int end_tensor, double scale) const = 0;
 };
 
-/// Operations of a stream on a table that has a row for every token, on the rows [begin, end) of its batch.
+/// Operations of a stream on a table that has a row for every token, or one for every token at every position, on the rows [begin, end) of its batch.
 template <class Real>
 class TokenTables {
  public:
   virtual ~TokenTables() = default;
-  /// out[r] = table[token[r]].
-  virtual void look_up(Index columns, Index begin, Index end, Rows<Real> table, Rows<Real> out) = 0;
+  /// out[r] = table[token[r] + position[r] * position_step].
+  virtual void look_up(Index columns, Index position_step, Index begin, Index end, Rows<Real> table,
+                       Rows<Real> out) = 0;
   /// sum[token[r]] += m[r], row after row.
   virtual void add_by_token(Index columns, Index begin, Index end, Rows<Real> m, Rows<Real> sum) = 0;
 };
@@ -109,6 +110,10 @@ class Stream {
 
   /// y = x W + b, plus residual where residual.data is not null (residual may be y itself).
   virtual void linear(int layer, Index begin, Index end, Rows<Real> x, Rows<Real> y, Rows<Real> residual) = 0;
+  /// The columns of y = x W + b from `first_column` on; those before it are left as they are or written, too.
+  virtual void linear_from(int layer, Index /*first_column*/, Index begin, Index end, Rows<Real> x, Rows<Real> y) {
+    linear(layer, begin, end, x, y, {});
+  }
   /// dx = dy W'.
   virtual void linear_backward_input(int layer, Index begin, Index end, Rows<Real> dy, Rows<Real> dx) = 0;
   /// dW += x' dy, db += column sums of dy.
@@ -126,7 +131,8 @@ class Stream {
   virtual void rotate(Index begin, Index end, Rows<Real> qkv, bool inverse) = 0;
 
   /// out (rows, d) = attention of the tiles [first_tile, end_tile). Scores are scaled by 1 / sqrt(head width).
-  /// saved: memory of saved_attention_size() numbers for the backward pass of the same tiles.
+  /// saved: memory of saved_attention_size() numbers for the backward pass of the same tiles; 0 where the stream needs
+  /// none, as without a gradient.
   virtual void attend(Index first_tile, Index end_tile, Rows<Real> qkv, Rows<Real> out, Real* saved) = 0;
   /// dqkv: the q columns of the tiles' rows are written, the k and v columns of their keys are added to.
   virtual void attend_backward(Index first_tile, Index end_tile, Rows<Real> qkv, Rows<Real> dout, const Real* saved,

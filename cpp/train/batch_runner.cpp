@@ -72,6 +72,7 @@ BatchTotals BatchRunner<Real>::run(const StepWork& work, TrainingState<Real>* st
     return take_joined(state, scale, n_positions, check);
   }
   BatchTotals totals;
+  for (Worker& worker : workers_) worker.is_in_series = false;
   for (Index first = 0; first < work.n_batches;) {
     const Index n_slots = slots_for(work.n_batches - first);
     const Index n_batches = std::min(work.n_batches - first, n_slots * kBatchesPerSlot);
@@ -96,6 +97,7 @@ BatchTotals BatchRunner<Real>::run(const StepWork& work, TrainingState<Real>* st
       });
     first += n_batches;
   }
+  for (Worker& worker : workers_) worker.transformer->finish_series(nullptr);
   return totals;
 }
 
@@ -162,7 +164,7 @@ BatchTotals BatchRunner<Real>::run_slot(const StepWork& work, Index begin, Index
   if (gradient != nullptr) gradient->clear();
   worker.stream->take_loss();  // of a step that was interrupted
   Stopwatch watch;
-  bool started = false;
+  if (gradient != nullptr) worker.is_in_series = false;
   for (Index number = begin; number < end; ++number) {
     if (check) check();
     RowBatch& batch = worker.batch;
@@ -172,13 +174,17 @@ BatchTotals BatchRunner<Real>::run_slot(const StepWork& work, Index begin, Index
     if (batch.n_rows() == 0) continue;
     build_tiles(batch, backend_.tile_rows());
     totals.building_seconds += watch.lap();
-    if (!started) worker.transformer->start_series((end - number) * batch.n_rows());
-    started = true;
+    if (!worker.is_in_series) {
+      // Without a gradient the slots of a worker are one series.
+      const Index n_batches = gradient != nullptr ? end - number : work.n_batches / n_workers();
+      worker.transformer->start_series(n_batches * batch.n_rows(), gradient != nullptr);
+      worker.is_in_series = true;
+    }
     compute(worker, batch, gradient, totals);
     totals.count(batch);
     totals.computing_seconds += watch.lap();
   }
-  if (started) worker.transformer->finish_series(gradient);
+  if (gradient != nullptr && worker.is_in_series) worker.transformer->finish_series(gradient);
   totals.loss += worker.stream->take_loss();
   totals.computing_seconds += watch.lap();
   return totals;

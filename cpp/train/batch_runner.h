@@ -75,6 +75,7 @@ class BatchRunner {
     std::unique_ptr<Stream<Real>> stream;
     std::unique_ptr<Transformer<Real>> transformer;
     RowBatch batch;
+    bool is_in_series = false;  // Transformer::start_series() was called for the batches at hand
     std::vector<double> row_losses;
   };
 

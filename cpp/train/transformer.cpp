@@ -77,7 +77,7 @@ Transformer<Real>::Transformer(const ModelConfig& config, const ParameterTable& 
 
 template <class Real>
 void Transformer<Real>::scored_logits(const RowBatch& batch, Gradient<Real>* gradient) {
-  begin(batch, gradient, batch.n_rows());
+  begin(batch, gradient, 0, batch.n_rows());
   const auto n_tiles = static_cast<Index>(batch.tiles.size());
   forward(0, batch.n_rows(), batch.n_leading_ghosts, 0, batch.first_scored_tile, n_tiles);
   head(batch.n_leading_ghosts, batch.n_rows());
@@ -107,7 +107,7 @@ void Transformer<Real>::add_loss_and_gradient(const RowBatch& batch, Gradient<Re
 
 template <class Real>
 Rows<Real> Transformer<Real>::logits(const RowBatch& batch, Index first_row, Index scored, Index capacity) {
-  begin(batch, nullptr, capacity);
+  begin(batch, nullptr, first_row, capacity);
   const auto tile_of = [&](Index row) {
     const auto tile = std::find_if(batch.tiles.begin(), batch.tiles.end(),
                                    [row](const Tile& candidate) { return candidate.first_row >= row; });
@@ -154,7 +154,7 @@ typename Transformer<Real>::LayerRows Transformer<Real>::layer_rows(int layer) {
   rows.input = scratch(slot + kInput, d);
   rows.normed1 = scratch(slot + kNormed1, d);
   rows.statistics1 = scratch(slot + kStatistics1, 2);
-  rows.qkv = scratch(slot + kQkv, 3 * d);
+  rows.qkv = stream_.scratch(slot + kQkv, capacity_, 3 * d);
   rows.attention = scratch(slot + kAttention, d);
   rows.middle = scratch(slot + kMiddle, d);
   rows.normed2 = scratch(slot + kNormed2, d);
@@ -174,9 +174,11 @@ Real* Transformer<Real>::saved_attention(int layer, Index first_tile, Index end_
 }
 
 template <class Real>
-void Transformer<Real>::begin(const RowBatch& batch, Gradient<Real>* gradient, Index capacity) {
+void Transformer<Real>::begin(const RowBatch& batch, Gradient<Real>* gradient, Index first_row, Index capacity) {
   AGPT_REQUIRE(!batch.tiles.empty() || batch.n_rows() == 0,
                "the batch has rows but no tiles: call build_tiles() first");
+  first_row_ = first_row;
+  n_rows_ = batch.n_rows() - first_row;
   capacity_ = capacity;
   constant_rows_ = constant_rows(batch);
   stream_.begin(view_of(batch), gradient);
@@ -208,12 +210,7 @@ void Transformer<Real>::forward_layer(int layer, Index begin, Index end, Index s
   const Index d = config_.d_model;
   const Rows<Real> output = layer + 1 < config_.n_layers ? layer_rows(layer + 1).input : scratch(kFinalInput, d);
 
-  if (layer == 0 && first_layer_table_.is_on()) {
-    first_layer_table_.look_up(begin, end, rows.qkv);
-  } else {
-    stream_.norm(norm_shape(block.norm1), d, begin, end, rows.input, rows.normed1, rows.statistics1);
-    stream_.linear(linear_number(layer, kQkvLinear), begin, end, rows.normed1, rows.qkv, {});
-  }
+  queries_keys_and_values(layer, begin, end, scored);
   if (config_.position == Position::rope) stream_.rotate(begin, end, rows.qkv, false);
 
   stream_.attend(first_tile, end_tile, rows.qkv, rows.attention, saved_attention(layer, first_tile, end_tile));
@@ -223,6 +220,17 @@ void Transformer<Real>::forward_layer(int layer, Index begin, Index end, Index s
   stream_.linear(linear_number(layer, kUpLinear), scored, end, rows.normed2, rows.hidden_before, {});
   stream_.activate(activation_of(config_), config_.d_ff, scored, end, rows.hidden_before, rows.hidden);
   stream_.linear(linear_number(layer, kDownLinear), scored, end, rows.hidden, output, rows.middle);
+}
+
+template <class Real>
+void Transformer<Real>::queries_keys_and_values(int layer, Index begin, Index end, Index scored) {
+  const LayerRows rows = layer_rows(layer);
+  if (layer == 0 && first_layer_table_.is_on()) return first_layer_table_.look_up(begin, end, rows.qkv);
+  const NormShape norm = norm_shape(table_.blocks[static_cast<size_t>(layer)].norm1);
+  stream_.norm(norm, config_.d_model, begin, end, rows.input, rows.normed1, rows.statistics1);
+  const int linear = linear_number(layer, kQkvLinear);
+  if (begin < scored) stream_.linear_from(linear, config_.d_model, begin, scored, rows.normed1, rows.qkv);
+  stream_.linear(linear, scored, end, rows.normed1, rows.qkv, {});
 }
 
 template <class Real>

@@ -38,10 +38,10 @@ class Transformer {
  public:
   Transformer(const ModelConfig& config, const ParameterTable& table, Stream<Real>& stream);
 
-  /// The batches from here to finish_series() have about `n_rows` rows together, the same parameters and, if they have
-  /// gradients, the same gradient: what depends on tokens alone is computed once. Their gradient is whole after
-  /// finish_series(gradient). Batches outside a series stand alone.
-  void start_series(Index n_rows) { first_layer_table_.start(n_rows); }
+  /// The batches from here to finish_series() have about `n_rows` rows together, the same parameters and, where
+  /// has_gradient, the same gradient, otherwise none: what depends on tokens and positions alone is computed once. Their
+  /// gradient is whole after finish_series(gradient). Batches outside a series stand alone.
+  void start_series(Index n_rows, bool has_gradient) { first_layer_table_.start(n_rows, has_gradient); }
   void finish_series(Gradient<Real>* gradient) { first_layer_table_.finish(gradient); }
 
   /// Adds to the stream's running loss the sum over the batch's rows of their weighted cross-entropy, in nats.
@@ -100,7 +100,8 @@ class Transformer {
     Rows<Real> input, normed1, statistics1, qkv, attention, middle, normed2, statistics2, hidden_before, hidden;
   };
 
-  Rows<Real> scratch(int slot, Index columns) { return stream_.scratch(slot, capacity_, columns); }
+  /// Memory for the rows at work, by their numbers in the batch: nothing is there of the rows before them.
+  Rows<Real> scratch(int slot, Index columns) { return stream_.scratch(slot, n_rows_, columns).from(-first_row_); }
   LayerRows layer_rows(int layer);
   Real* saved_attention(int layer, Index first_tile, Index end_tile);
   int linear_number(int layer, int which) const {
@@ -109,7 +110,8 @@ class Transformer {
   int head_number() const { return 4 * config_.n_layers; }
   NormShape norm_shape(const NormParameters& parameters) const { return agpt::norm_shape(config_, parameters); }
 
-  void begin(const RowBatch& batch, Gradient<Real>* gradient, Index capacity);
+  /// The rows from `first_row` on are at work; keys and values are kept of `capacity` rows.
+  void begin(const RowBatch& batch, Gradient<Real>* gradient, Index first_row, Index capacity);
   /// Computes the logits of all rows that have targets.
   void scored_logits(const RowBatch& batch, Gradient<Real>* gradient);
   /// Cross-entropy of the rows [begin, end), whose logits are computed.
@@ -119,6 +121,8 @@ class Transformer {
   /// Runs the layers over [begin, end); behind the last layer's keys and values only the rows from `scored` on.
   void forward(Index begin, Index end, Index scored, Index first_tile, Index scored_tile, Index end_tile);
   void forward_layer(int layer, Index begin, Index end, Index scored, Index first_tile, Index end_tile);
+  /// qkv of the rows [begin, end) before rotation; of those before `scored` the queries need not be computed.
+  void queries_keys_and_values(int layer, Index begin, Index end, Index scored);
   void head(Index begin, Index end);
   void head_backward(Index begin, Index end);
   void backward(Index end, Index scored, Index scored_tile, Index end_tile);
@@ -128,6 +132,7 @@ class Transformer {
   const ParameterTable& table_;
   Stream<Real>& stream_;
   FirstLayerTable<Real> first_layer_table_;
+  Index first_row_ = 0, n_rows_ = 0;  // the rows at work
   Index capacity_ = 0;
   /// Runs of rows [begin, end) whose keys and values are constants.
   std::vector<std::pair<Index, Index>> constant_rows_;

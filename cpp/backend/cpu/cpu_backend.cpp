@@ -162,9 +162,10 @@ class CpuStream final : public HostStream<Real>, private TokenTables<Real> {
 
   TokenTables<Real>* token_tables() override { return this; }
 
-  void look_up(Index columns, Index begin, Index end, Rows<Real> table, Rows<Real> out) override {
+  void look_up(Index columns, Index position_step, Index begin, Index end, Rows<Real> table, Rows<Real> out) override {
     for (Index r = begin; r < end; ++r)
-      std::memcpy(out.from(r).data, table.from(token(r)).data, static_cast<size_t>(columns) * sizeof(Real));
+      std::memcpy(out.from(r).data, table.from(token(r) + position(r) * position_step).data,
+                  static_cast<size_t>(columns) * sizeof(Real));
   }
 
   void add_by_token(Index columns, Index begin, Index end, Rows<Real> m, Rows<Real> sum) override {
@@ -194,6 +195,16 @@ class CpuStream final : public HostStream<Real>, private TokenTables<Real> {
       args.residual = residual.from(begin).data;
       args.residual_stride = residual.stride;
     }
+    kernels_.matmul(args);
+  }
+
+  void linear_from(int layer, Index first_column, Index begin, Index end, Rows<Real> x, Rows<Real> y) override {
+    const PackedLinear<Real>& packed = backend_.linear(layer);
+    const Index first = first_column / kernels_.panel_width * kernels_.panel_width;
+    MatmulArgs<Real> args = matmul_args(begin, end, x, packed.inputs, packed.forward.data() + packed.inputs * first,
+                                        packed.outputs - first, {y.data + first, y.stride});
+    const Real* bias = backend_.parameter(backend_.shape().linears[static_cast<size_t>(layer)].bias);
+    if (bias != nullptr) args.bias = bias + first;
     kernels_.matmul(args);
   }
 
@@ -249,6 +260,10 @@ class CpuStream final : public HostStream<Real>, private TokenTables<Real> {
     args.out_stride = out.stride;
     for_each_tile_head(first_tile, end_tile, saved, qkv, args, [&](Index column) {
       args.out = out.data + column;
+      if (!args.is_saved) {
+        workspace_.grow(static_cast<size_t>(n_keys(*args.tile) * kernels_.lanes), "attention workspace");
+        args.saved = workspace_.data();
+      }
       kernels_.attend(args);
     });
   }
@@ -271,7 +286,7 @@ class CpuStream final : public HostStream<Real>, private TokenTables<Real> {
   }
 
   Index saved_attention_size(Index first_tile, Index end_tile) const override {
-    if (first_tile == end_tile) return 0;
+    if (first_tile == end_tile || !keeps_attention()) return 0;
     const Index keys = batch_.tiles[static_cast<size_t>(end_tile - 1)].key_end -
                        batch_.tiles[static_cast<size_t>(first_tile)].key_begin;
     return keys * static_cast<Index>(backend_.shape().heads.size()) * kernels_.lanes;
@@ -303,6 +318,8 @@ class CpuStream final : public HostStream<Real>, private TokenTables<Real> {
  private:
   Index token(Index row) const { return batch_.token[static_cast<size_t>(row)]; }
   Index position(Index row) const { return batch_.position[static_cast<size_t>(row)]; }
+  /// Without a gradient no backward pass follows: probabilities stay in cache, in the memory of the tile before.
+  bool keeps_attention() const { return gradient_ != nullptr; }
   Real* gradient_of(int tensor) { return tensor < 0 ? nullptr : gradient_->tensor(tensor).data; }
   static Index n_keys(const Tile& tile) { return tile.key_end - tile.key_begin; }
 
@@ -323,6 +340,7 @@ class CpuStream final : public HostStream<Real>, private TokenTables<Real> {
 
   AttentionArgs<Real> attention_args(Rows<Real> qkv) const {
     AttentionArgs<Real> args{};
+    args.is_saved = keeps_attention();
     args.key_row = batch_.key_row.data();
     args.key_mask = batch_.key_mask.data();
     args.qkv_stride = qkv.stride;
@@ -337,7 +355,6 @@ class CpuStream final : public HostStream<Real>, private TokenTables<Real> {
     const Index d = backend_.model_width();
     for (Index t = first_tile; t < end_tile; ++t) {
       args.tile = &batch_.tiles[static_cast<size_t>(t)];
-      args.saved = saved;
       Index column = 0;
       for (const int width : backend_.shape().heads) {
         args.width = width;
@@ -345,11 +362,11 @@ class CpuStream final : public HostStream<Real>, private TokenTables<Real> {
         args.q = qkv.data + column;
         args.k = qkv.data + d + column;
         args.v = qkv.data + 2 * d + column;
+        args.saved = saved;
         body(column);
-        args.saved += n_keys(*args.tile) * kernels_.lanes;
+        if (args.is_saved) saved += n_keys(*args.tile) * kernels_.lanes;
         column += width;
       }
-      saved = args.saved;
     }
   }
 

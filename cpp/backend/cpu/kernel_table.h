@@ -34,7 +34,8 @@ struct AttentionArgs {
   Real scale;
   const Real *q, *k, *v;  // (rows, width)
   Index qkv_stride;
-  Real* saved;  // (keys of the tile, lanes): probabilities
+  Real* saved;    // (keys of the tile, lanes): probabilities
+  bool is_saved;  // whether a backward pass reads them
   // forward
   Real* out;  // (rows, width)
   Index out_stride;
@@ -50,6 +51,7 @@ template <class Real>
 struct KernelTable {
   const char* name;  ///< "generic", "avx2" or "avx512"
   int lanes;         ///< Numbers in a vector; also the rows of an attention tile.
+  int panel_width;   ///< Columns of a panel of a packed matrix; columns from a multiple of it on are contiguous.
 
   /// Numbers that a packed (k, n) matrix takes.
   Index (*packed_size)(Index k, Index n);

@@ -96,6 +96,14 @@ TEST_CASE("joined batches have the loss and the gradient of the batches one by o
   }
 }
 
+TEST_CASE("losses without a gradient have the same bits for every number of threads") {
+  Fixture one(0, 1), three(0, 3);
+  for (const Index step : {0, 1}) {
+    const double loss = one.runner.run_by_position(one.source.work(step), 0, {}).loss;
+    CHECK(three.runner.run_by_position(three.source.work(step), 0, {}).loss == loss);
+  }
+}
+
 TEST_CASE("losses by position are complete when batches are joined, also behind an interrupted step") {
   Fixture apart(0, 2), joined(100, 3);
   joined.state->clear_gradient();

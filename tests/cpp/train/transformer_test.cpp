@@ -106,7 +106,7 @@ TEST_CASE("a series of batches has the loss and the gradient of its batches, in 
         const auto stream = backend->make_stream();
         const auto gradient = backend->make_gradient();
         Transformer<double> transformer(model.config, table, *stream);
-        transformer.start_series(announced);
+        transformer.start_series(announced, true);
         for (RowBatch& batch : batches) {
           build_tiles(batch, backend->tile_rows());
           transformer.add_loss_and_gradient(batch, *gradient);
@@ -117,6 +117,33 @@ TEST_CASE("a series of batches has the loss and the gradient of its batches, in 
         CHECK(stream->take_loss() == doctest::Approx(truth.loss).epsilon(1e-12));
         CHECK(worst_tensor_error(table, sum, truth.gradient) < 1e-10);
       }
+  }
+}
+
+TEST_CASE("a series without a gradient has the losses of its batches to the last bit, context rows or not") {
+  for (const ModelCase& model : model_cases()) {
+    CAPTURE(model.name);
+    const ParameterTable table(model.config);
+    const std::vector<double> wide = random_parameters(table, 12);
+    const std::vector<float> flat(wide.begin(), wide.end());
+    for (const std::string& name : fast_backends()) {
+      CAPTURE(name);
+      const auto backend = make_backend<float>(name, model_shape(model.config, table));
+      backend->set_parameters(flat);
+      const auto stream = backend->make_stream();
+      Transformer<float> transformer(model.config, table, *stream);
+      for (const int n_ghosts : {0, 23}) {
+        RowBatch batch = random_forest(Shape::random, 40, n_ghosts, model.config, 13);
+        build_tiles(batch, backend->tile_rows());
+        transformer.add_loss(batch);
+        const double alone = stream->take_loss();
+        transformer.start_series(1'000'000, false);
+        transformer.add_loss(batch);
+        transformer.finish_series(nullptr);
+        CHECK(stream->take_loss() == alone);
+        CHECK(alone == doctest::Approx(run<double>("reference", model.config, wide, batch).loss).epsilon(1e-5));
+      }
+    }
   }
 }
 

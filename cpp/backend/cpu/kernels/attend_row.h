@@ -76,6 +76,7 @@ void attend_row(const AttentionArgs<Real>& args) {
   for (int j = 0; j < n_keys; j += kWidth) store(p + j, load(p + j) * inverse);
   sum_of_keys<Real>(p, rows, n_keys, args.v, args.qkv_stride, args.width, args.out + tile.first_row * args.out_stride);
 
+  if (!args.is_saved) return;
   for (int j = n_keys; j-- > 0;) {  // as the backward pass reads them: lane 0 of a vector a key
     const Real weight = p[j];
     store(p + j * kWidth, zero);

@@ -13,6 +13,7 @@ KernelTable<Real> make_table(const char* name) {
   KernelTable<Real> table;
   table.name = name;
   table.lanes = kLanes<Real>;
+  table.panel_width = static_cast<int>(kPanelWidth<Real>);
   table.packed_size = packed_size<Real>;
   table.pack_panels = pack_panels<Real>;
   table.matmul = matmul<Real>;
