@@ -10,6 +10,12 @@
 #include "cpp/base/error.h"
 
 namespace agpt {
+namespace {
+
+// Rows that are read again go through the layers so many at a time at least, so that activations stay in cache.
+constexpr Index kRowsReadTogether = 256;
+
+}  // namespace
 
 void GenerationConfig::validate() const {
   AGPT_REQUIRE(max_tokens >= 0, "the number of new tokens must be at least 0");
@@ -34,16 +40,20 @@ Token sample_token(std::span<const double> logits, const GenerationConfig& confi
                    const std::function<double()>& uniform) {
   const auto best = static_cast<size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
   if (config.temperature == 0) return static_cast<Token>(best);
-  std::vector<size_t> order(logits.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  size_t kept = order.size();
+  std::vector<size_t> order;  // of falling logits; empty where all tokens are kept, in their own order
+  const auto token_at = [&](size_t i) { return order.empty() ? i : order[i]; };
+  size_t kept = logits.size();
   if (config.top_k > 0) kept = std::min(kept, static_cast<size_t>(config.top_k));
-  if (kept < order.size() || config.top_p < 1)
+  if (kept < logits.size() || config.top_p < 1) {
+    order.resize(logits.size());
+    std::iota(order.begin(), order.end(), size_t{0});
     std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return logits[a] > logits[b]; });
-  while (kept < order.size() && logits[order[kept]] == logits[order[kept - 1]]) ++kept;
+    while (kept < order.size() && logits[order[kept]] == logits[order[kept - 1]]) ++kept;
+  }
   std::vector<double> share(kept);
   double sum = 0;
-  for (size_t i = 0; i < kept; ++i) sum += share[i] = std::exp((logits[order[i]] - logits[best]) / config.temperature);
+  for (size_t i = 0; i < kept; ++i)
+    sum += share[i] = std::exp((logits[token_at(i)] - logits[best]) / config.temperature);
   if (config.top_p < 1) {
     double reached = 0;
     for (size_t i = 0; i < kept; ++i) {
@@ -55,9 +65,9 @@ Token sample_token(std::span<const double> logits, const GenerationConfig& confi
   double left = uniform() * sum;
   for (size_t i = 0; i < kept; ++i) {
     left -= share[i];
-    if (left < 0) return static_cast<Token>(order[i]);
+    if (left < 0) return static_cast<Token>(token_at(i));
   }
-  return static_cast<Token>(order[kept - 1]);  // rounding left a rest
+  return static_cast<Token>(token_at(kept - 1));  // rounding left a rest
 }
 
 template <class Real>
@@ -216,16 +226,18 @@ std::vector<std::vector<Token>> Inference<Real>::generate(std::span<const Token>
     // All samples that have not ended are equally long.
     const bool full = batch_.position[static_cast<size_t>(last[static_cast<size_t>(running)])] + 1 == model_.context;
     if (full) batch_.clear();
-    const Index begin = batch_.n_rows();
-    std::vector<std::vector<Token>> reads(n_samples);
-    for (size_t s = 0; s < n_samples; ++s) {
+    Index begin = batch_.n_rows();
+    for (size_t s = 0; full && s < n_samples; ++s) {
       if (ended[s]) continue;
-      reads[s] = full ? reread_of(texts[s], config) : std::vector<Token>{texts[s].back()};
-      last[s] = append_chain(std::span(reads[s]).first(reads[s].size() - 1), full ? -1 : last[s]);
+      const std::vector<Token> read = reread_of(texts[s], config);
+      last[s] = append_chain(std::span(read).first(read.size() - 1), -1);
+      if (batch_.n_rows() - begin < kRowsReadTogether) continue;
+      compute(begin, batch_.n_rows(), capacity);
+      begin = batch_.n_rows();
     }
     first_read = batch_.n_rows();  // of the rows before it no logits are needed
     for (size_t s = 0; s < n_samples; ++s)
-      if (!ended[s]) last[s] = append_chain(std::span(reads[s]).last(1), last[s]);
+      if (!ended[s]) last[s] = append_chain(std::span(texts[s]).last(1), last[s]);
     rows = rows_from(compute(begin, first_read, capacity), columns, first_read);
   }
   for (std::vector<Token>& text : texts) text.erase(text.begin(), text.begin() + static_cast<Index>(prompt.size()));
