@@ -69,6 +69,7 @@ class Bench:
             "positions_per_second": positions / seconds,
             "steps": steps,
             "launches_per_step": (after.launches - before.launches) / steps,
+            "graph_launches_per_step": (after.graph_launches - before.graph_launches) / steps,
             "uploaded_bytes_per_step": (after.uploaded_bytes - before.uploaded_bytes) / steps,
             "peak_device_bytes": after.peak_bytes,
             "rows_of_a_batch": after.batch_rows,
@@ -92,6 +93,9 @@ class Bench:
         for _ in range(rounds):
             for name, work in sides.items():
                 rates[name].append(rate(work, self.seconds / rounds / len(sides)))
+        before = trainer.device_statistics
+        trainer.step()
+        after = trainer.device_statistics
         medians = {name: statistics.median(found) for name, found in rates.items()}
         ratios = {
             f"agpt_to_{name}": statistics.median(
@@ -103,6 +107,8 @@ class Bench:
         return {"windows": windows, "context": context, "tokens_per_second": medians} | {
             "ratios": ratios,
             "torch_missing": missing,
+            "launches_per_step": after.launches - before.launches,
+            "graph_launches_per_step": after.graph_launches - before.graph_launches,
         }
 
     def memory(self) -> Result:

@@ -35,8 +35,8 @@ class BatchUpload::Packing {
 
   SegmentsView add(const Segments& segments) {
     SegmentsView view;
-    view.n_pieces = static_cast<Index>(segments.piece_begin.size()) - 1;
-    view.n_groups = static_cast<Index>(segments.group_target.size());
+    view.n_pieces = segments.n_pieces();
+    view.n_groups = segments.n_groups();
     view.item = add(segments.item);
     view.piece_begin = add(segments.piece_begin);
     view.group_begin = add(segments.group_begin);
@@ -89,6 +89,8 @@ void BatchUpload::list_paths(const BatchView& batch) {
 
 void BatchUpload::sort_rows(const BatchView& batch) {
   by_token_.sort(batch.token, largest_plus_one(batch.token));
+  most_tokens_ = std::max(most_tokens_, by_token_.n_groups());
+  by_token_.pad(most_tokens_, batch.n_rows() / Segments::kPieceItems + most_tokens_);
   by_position_.sort(batch.position, largest_plus_one(batch.position));
   if (sorts_path_keys_) by_path_key_.sort(path_row_, batch.n_rows());
 }

@@ -62,6 +62,7 @@ class BatchUpload {
   int current_ = 1;
   bool is_first_ = true;
   DeviceBatch batch_;
+  Index most_tokens_ = 0;  // different ones in a batch so far
   std::vector<int32_t> path_begin_, path_row_;
   std::vector<uint32_t> key_mask_;
   Segments by_token_, by_position_, by_path_key_;

@@ -11,6 +11,7 @@ DeviceModel<Real>::DeviceModel(const ModelShape& shape, const BackendOptions& op
     : shape_(shape),
       options_(options),
       memory_(options.memory_cap),
+      graphs_(stream_.get(), launches_, replays_),
       model_width_(std::accumulate(shape.heads.begin(), shape.heads.end(), Index{0})),
       parameters_(memory_, "the parameters"),
       pieces_(memory_, "the list of parameters"),
@@ -18,6 +19,7 @@ DeviceModel<Real>::DeviceModel(const ModelShape& shape, const BackendOptions& op
       cosines_(memory_, "the rotary positions"),
       sines_(memory_, "the rotary positions"),
       heads_(memory_, "the list of heads") {
+  memory_.before_giving_back([this] { graphs_.forget(); });
   for (const TensorShape& tensor : shape_.tensors) size_ = std::max(size_, tensor.offset + tensor.size());
   parameters_.reserve(size_);
   make_pieces();

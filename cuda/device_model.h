@@ -38,14 +38,23 @@ class DeviceModel {
 
   MemoryCount& memory() { return memory_; }
   const MemoryCount& memory() const { return memory_; }
-  Queue queue() { return {stream_.get(), &launches_}; }
-  void wait() const { stream_.wait(); }
+  /// Where work goes at once, behind all that came before.
+  Queue queue() {
+    graphs_.flush();
+    return {stream_.get(), &launches_};
+  }
+  /// Where the launches of a step gather until anything else is asked of the device; the same as queue() without graphs.
+  Queue step_queue() { return options_.graphs ? Queue{stream_.get(), &launches_, &graphs_} : queue(); }
+  void wait() {
+    graphs_.flush();
+    stream_.wait();
+  }
   /// to (host) = from (device) of `size` elements, after all work so far. Waits.
   template <class T>
   void read(const T* from, T* to, Index size) {
     if (size == 0) return;
     AGPT_CUDA_CHECK(
-        cudaMemcpyAsync(to, from, static_cast<size_t>(size) * sizeof(T), cudaMemcpyDeviceToHost, stream_.get()));
+        cudaMemcpyAsync(to, from, static_cast<size_t>(size) * sizeof(T), cudaMemcpyDeviceToHost, queue().stream));
     wait();
   }
   /// The other direction. Waits, so `from` may change at once.
@@ -53,16 +62,16 @@ class DeviceModel {
   void write(const T* from, T* to, Index size) {
     if (size == 0) return;
     AGPT_CUDA_CHECK(
-        cudaMemcpyAsync(to, from, static_cast<size_t>(size) * sizeof(T), cudaMemcpyHostToDevice, stream_.get()));
+        cudaMemcpyAsync(to, from, static_cast<size_t>(size) * sizeof(T), cudaMemcpyHostToDevice, queue().stream));
     uploaded_bytes_ += size * static_cast<Index>(sizeof(T));
     wait();
   }
   /// Sets bytes to zero, in order with all other work.
   void zero(void* memory, Index bytes) {
-    if (bytes > 0) AGPT_CUDA_CHECK(cudaMemsetAsync(memory, 0, static_cast<size_t>(bytes), stream_.get()));
+    if (bytes > 0) AGPT_CUDA_CHECK(cudaMemsetAsync(memory, 0, static_cast<size_t>(bytes), queue().stream));
   }
   std::atomic<Index>& uploaded_bytes() { return uploaded_bytes_; }
-  DeviceStatistics statistics() const { return {launches_, uploaded_bytes_, memory_.peak()}; }
+  DeviceStatistics statistics() const { return {launches_, replays_, uploaded_bytes_, memory_.peak()}; }
 
  private:
   void make_pieces();
@@ -71,9 +80,10 @@ class DeviceModel {
 
   const ModelShape shape_;
   const BackendOptions options_;
-  std::atomic<Index> launches_{0}, uploaded_bytes_{0};
+  std::atomic<Index> launches_{0}, replays_{0}, uploaded_bytes_{0};
   MemoryCount memory_;
   StreamHandle stream_;
+  LaunchGraphs graphs_;  // outlives the buffers below
   Index size_ = 0, model_width_ = 0;
   DeviceBuffer<Real> parameters_;
   DeviceBuffer<FlatPiece> pieces_;

@@ -19,7 +19,7 @@ template <class Real>
 DeviceStream<Real>::DeviceStream(DeviceModel<Real>& model)
     : model_(model),
       upload_(model.memory(), model.uploaded_bytes(), model.options().deterministic),
-      products_(model.memory(), model.options().precision, model.queue()),
+      products_(model.memory(), model.options().precision, model.queue().stream),
       partial_(model.memory(), "partial sums"),
       path_gradient_(model.memory(), "the gradients of keys"),
       partial_losses_(model.memory(), "the losses of rows"),
@@ -51,7 +51,7 @@ Rows<Real> DeviceStream<Real>::scratch(int slot, Index rows, Index columns) {
 
 template <class Real>
 void DeviceStream<Real>::begin(const BatchView& batch, Gradient<Real>* gradient) {
-  upload_.send(batch, gradient != nullptr, queue().stream);
+  upload_.send(batch, gradient != nullptr, model_.queue().stream);
   host_batch_ = batch;
   gradient_ = static_cast<DeviceGradient<Real>*>(gradient);
 }
@@ -134,16 +134,27 @@ void DeviceStream<Real>::linear(int layer, Index begin, Index end, Rows<Real> x,
   if (bias != nullptr || (adds && residual.data != y.data))
     bias_and_residual(queue(), outputs(layer), n_rows, bias, residual.data != nullptr ? residual.from(begin) : residual,
                       y.from(begin));
-  products_.multiply<Real>(n_rows, outputs(layer), inputs(layer), {x.from(begin).data, x.stride}, weight(layer),
-                           y.from(begin).data, y.stride, adds);
+  products_.multiply<Real>(queue(), {n_rows,
+                                     outputs(layer),
+                                     inputs(layer),
+                                     {x.from(begin).data, x.stride},
+                                     weight(layer),
+                                     y.from(begin).data,
+                                     y.stride,
+                                     adds});
 }
 
 template <class Real>
 void DeviceStream<Real>::linear_backward_input(int layer, Index begin, Index end, Rows<Real> dy, Rows<Real> dx) {
   Factor<Real> back = weight(layer);
   back.transposed = !back.transposed;
-  products_.multiply<Real>(end - begin, inputs(layer), outputs(layer), {dy.from(begin).data, dy.stride}, back,
-                           dx.from(begin).data, dx.stride, false);
+  products_.multiply<Real>(queue(), {end - begin,
+                                     inputs(layer),
+                                     outputs(layer),
+                                     {dy.from(begin).data, dy.stride},
+                                     back,
+                                     dx.from(begin).data,
+                                     dx.stride});
 }
 
 template <class Real>
@@ -166,13 +177,22 @@ void DeviceStream<Real>::weight_gradient(int layer, Index n_rows, Rows<Real> x, 
   const Index per_product = std::max(kRowsPerProduct, ceil_divide(n_rows, kMostProducts));
   const Index whole = n_rows / per_product, rest = n_rows - whole * per_product, parts = whole + (rest > 0 ? 1 : 0);
   Real* const sums = partial(parts * tensor.size());
-  products_.multiply_batch<Real>(tensor.rows, tensor.columns, per_product, {left.data, left.stride, true},
-                                 per_product * left.stride, {right.data, right.stride}, per_product * right.stride,
-                                 sums, tensor.columns, tensor.size(), whole);
+  Product<Real> product{
+      tensor.rows, tensor.columns, per_product, {left.data, left.stride, true}, {right.data, right.stride},
+      sums,        tensor.columns};
+  product.count = whole;
+  product.a_step = per_product * left.stride;
+  product.b_step = per_product * right.stride;
+  product.c_step = tensor.size();
+  products_.multiply(queue(), product);
   if (rest > 0)
-    products_.multiply<Real>(
-        tensor.rows, tensor.columns, rest, {left.from(whole * per_product).data, left.stride, true},
-        {right.from(whole * per_product).data, right.stride}, sums + whole * tensor.size(), tensor.columns, false);
+    products_.multiply<Real>(queue(), {tensor.rows,
+                                       tensor.columns,
+                                       rest,
+                                       {left.from(whole * per_product).data, left.stride, true},
+                                       {right.from(whole * per_product).data, right.stride},
+                                       sums + whole * tensor.size(),
+                                       tensor.columns});
   add_parts(queue(), tensor.size(), parts, sums, gradient_->tensor(shape.weight));
 }
 
@@ -270,7 +290,7 @@ void DeviceStream<Real>::read_rows(Index columns, Index begin, Index end, Rows<R
   AGPT_CUDA_CHECK(cudaMemcpy2DAsync(values.data(), static_cast<size_t>(columns) * sizeof(Real), m.from(begin).data,
                                     static_cast<size_t>(m.stride) * sizeof(Real),
                                     static_cast<size_t>(columns) * sizeof(Real), static_cast<size_t>(end - begin),
-                                    cudaMemcpyDeviceToHost, queue().stream));
+                                    cudaMemcpyDeviceToHost, model_.queue().stream));
   model_.wait();
 }
 

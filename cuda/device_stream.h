@@ -60,7 +60,8 @@ class DeviceStream final : public Stream<Real> {
     Index stride = 0, rows = 0;
   };
 
-  Queue queue() { return model_.queue(); }
+  /// A step, which has a gradient, may repeat; what is computed forward only is launched at once.
+  Queue queue() { return gradient_ != nullptr ? model_.step_queue() : model_.queue(); }
   const DeviceBatch& batch() const { return upload_.batch(); }
   DeviceNorm<Real> norm_on_device(const NormShape& shape) const;
   DeviceTiles tiles_on_device(Index first_tile, Index end_tile) const;

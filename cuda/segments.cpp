@@ -25,4 +25,10 @@ void Segments::sort(std::span<const int32_t> target, Index n_targets) {
     item[static_cast<size_t>(next_[static_cast<size_t>(target[i])]++)] = static_cast<int32_t>(i);
 }
 
+void Segments::pad(Index n_groups, Index n_pieces) {
+  group_begin.resize(static_cast<size_t>(n_groups) + 1, group_begin.back());
+  group_target.resize(static_cast<size_t>(n_groups), 0);
+  piece_begin.resize(static_cast<size_t>(n_pieces) + 1, piece_begin.back());
+}
+
 }  // namespace agpt::cuda

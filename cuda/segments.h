@@ -17,6 +17,13 @@ class Segments {
   /// Item i belongs to the group of target[i], which is below n_targets.
   void sort(std::span<const int32_t> target, Index n_targets);
 
+  /// Adds empty groups and pieces up to so many, which kernels pass over: batches that differ in their tokens alone then have
+  /// launches of the same size.
+  void pad(Index n_groups, Index n_pieces);
+
+  Index n_groups() const { return static_cast<Index>(group_target.size()); }
+  Index n_pieces() const { return static_cast<Index>(piece_begin.size()) - 1; }
+
   std::vector<int32_t> item, piece_begin, group_begin, group_target;
 
  private:

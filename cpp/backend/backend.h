@@ -37,6 +37,7 @@ struct Rows {
   Index stride = 0;
 
   Rows from(Index row) const { return {data + row * stride, stride}; }
+  bool operator==(const Rows&) const = default;
 };
 
 /// Rows of a batch in pre-order: every parent precedes its children. All arrays are host memory; they stay as they are

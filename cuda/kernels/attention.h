@@ -22,6 +22,7 @@ struct DeviceHead {
 struct HeadGroup {
   int columns = 0, warps = 0, n_heads = 0, heads_per_block = 1;
   const DeviceHead* heads = nullptr;  // (n_heads), on the device
+  bool operator==(const HeadGroup&) const = default;
 };
 
 /// Sorts heads into groups; `heads` of the groups point into an array of all heads at `device`, to which the returned
@@ -39,6 +40,7 @@ struct DeviceTiles {
   const uint32_t* key_mask = nullptr;
   /// (tiles) the number of keys that lie before the tiles' own rows, summed over all earlier tiles.
   const int32_t* path_begin = nullptr;
+  bool operator==(const DeviceTiles&) const = default;
 };
 
 /// The heads of all launches.
@@ -46,6 +48,7 @@ struct HeadsView {
   Index model_width = 0;
   int n_heads = 0;
   const std::vector<HeadGroup>* groups = nullptr;
+  bool operator==(const HeadsView&) const = default;
 };
 
 /// out = attention; saved[(row - first_row) * n_heads + head] = log of the sum of the exponentials of the scores.

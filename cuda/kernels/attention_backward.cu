@@ -10,6 +10,7 @@ struct BackwardRows {
   const Real* saved;
   Rows<Real> dqkv;
   Real* path_gradient;
+  bool operator==(const BackwardRows&) const = default;
 };
 
 // A lane is a query: the gradient of q, and for the keys' turn each query's log of the sum and mean of dp, in shared

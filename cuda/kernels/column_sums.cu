@@ -12,12 +12,14 @@ constexpr int kPartThreads = 128;
 template <class Real>
 struct Plain {
   Rows<Real> m;
+  bool operator==(const Plain&) const = default;
   __device__ Real operator()(Index row, int column) const { return m.data[row * m.stride + column]; }
 };
 
 template <class Real>
 struct Normed {
   Rows<Real> dy, x, statistics;
+  bool operator==(const Normed&) const = default;
   __device__ Real operator()(Index row, int column) const {
     const Real* at = statistics.data + row * statistics.stride;
     return dy.data[row * dy.stride + column] * (x.data[row * x.stride + column] - at[0]) * at[1];

@@ -12,6 +12,7 @@ struct DeviceTargets {
   const int32_t* token = nullptr;
   const double* weight = nullptr;      // (targets)
   const double* row_weight = nullptr;  // (rows)
+  bool operator==(const DeviceTargets&) const = default;
 };
 
 /// How many partial losses cross_entropy() makes of n_rows rows.

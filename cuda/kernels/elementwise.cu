@@ -40,6 +40,7 @@ __device__ Real slope(Real x) {
 template <class Real, ElementwiseActivation kKind>
 struct Activate {
   Rows<Real> x, out;
+  bool operator==(const Activate&) const = default;
   __device__ void operator()(Index row, int vector) const {
     Vec4<Real> value = as_vectors(x.data + row * x.stride)[vector];
     for (Real& v : value.at) v = activation<Real, kKind>(v);
@@ -50,6 +51,7 @@ struct Activate {
 template <class Real, ElementwiseActivation kKind>
 struct ActivateBackward {
   Rows<Real> x, d;
+  bool operator==(const ActivateBackward&) const = default;
   __device__ void operator()(Index row, int vector) const {
     const Vec4<Real> value = as_vectors(x.data + row * x.stride)[vector];
     Vec4<Real>& gradient = as_vectors(d.data + row * d.stride)[vector];
@@ -62,6 +64,7 @@ struct ActivateBackward {
 template <class Real>
 struct Clear {
   Rows<Real> m;
+  bool operator==(const Clear&) const = default;
   __device__ void operator()(Index row, int vector) const {
     as_vectors(m.data + row * m.stride)[vector] = Vec4<Real>{};
   }
@@ -72,6 +75,7 @@ struct BiasAndResidual {
   const Real* bias;
   int columns;
   Rows<Real> residual, y;
+  bool operator==(const BiasAndResidual&) const = default;
   __device__ void operator()(Index row, int vector) const {
     Vec4<Real> value{};
     if (residual.data != nullptr) value = as_vectors(residual.data + row * residual.stride)[vector];

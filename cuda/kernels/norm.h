@@ -13,6 +13,7 @@ struct DeviceNorm {
   const Real* gain = nullptr;
   const Real* bias = nullptr;
   double epsilon = 0;
+  bool operator==(const DeviceNorm&) const = default;
 };
 
 // Matrices begin at the first row of n_rows.

@@ -27,6 +27,7 @@ struct UpdateNumbers {
   double learning_rate = 0, beta1 = 0, beta2 = 0, epsilon = 0;
   double matrix_decay = 0, vector_decay = 0;
   double correction1 = 1, correction2 = 1;
+  bool operator==(const UpdateNumbers&) const = default;
 };
 
 /// How many partial sums squared_norm() makes of n numbers.

@@ -15,6 +15,7 @@ struct Rotations {
   const int32_t* column = nullptr;
   const Real* cosine = nullptr;
   const Real* sine = nullptr;
+  bool operator==(const Rotations&) const = default;
 };
 
 /// Rotates the q and k columns of qkv (rows, 3 * model_width), in place. position and qkv begin at the first of n_rows.

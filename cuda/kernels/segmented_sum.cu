@@ -29,10 +29,11 @@ __global__ void group_sums_kernel(SegmentsView segments, int columns, const Real
   const Index group = static_cast<Index>(blockIdx.x) * kWarps + threadIdx.x / kWarp;
   const int column = static_cast<int>(blockIdx.y * kWarp + threadIdx.x % kWarp);
   if (group >= segments.n_groups || column >= columns) return;
+  const int32_t first = segments.group_begin[group], last = segments.group_begin[group + 1];
+  if (first == last) return;  // padding
   Real sum = 0;
 #pragma unroll 4
-  for (int32_t piece = segments.group_begin[group]; piece < segments.group_begin[group + 1]; ++piece)
-    sum += partial[static_cast<Index>(piece) * columns + column];
+  for (int32_t piece = first; piece < last; ++piece) sum += partial[static_cast<Index>(piece) * columns + column];
   target.data[segments.target[group] * target.stride + column] += sum;
 }
 

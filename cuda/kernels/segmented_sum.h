@@ -9,13 +9,14 @@
 namespace agpt::cuda {
 
 /// Rows by group, on the device. Long groups are cut into pieces, so that one token that is read everywhere does not make
-/// one thread add everything.
+/// one thread add everything. Groups and pieces may be empty.
 struct SegmentsView {
   Index n_pieces = 0, n_groups = 0;
   const int32_t* item = nullptr;         // (items) rows of the source, grouped
   const int32_t* piece_begin = nullptr;  // (pieces + 1) into item
   const int32_t* group_begin = nullptr;  // (groups + 1) into the pieces
   const int32_t* target = nullptr;       // (groups) row of the sum
+  bool operator==(const SegmentsView&) const = default;
 };
 
 /// target[segments.target[g]][c] += sum over the items of group g of source[item][c], of the items in [begin, end).

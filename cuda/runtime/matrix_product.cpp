@@ -13,13 +13,45 @@ cublasOperation_t operation(bool transposed) { return transposed ? CUBLAS_OP_T :
 
 }  // namespace
 
-MatrixProducts::MatrixProducts(MemoryCount& memory, Precision precision, const Queue& queue)
+template <class Real>
+class MatrixProducts::Call final : public Launch {
+ public:
+  Call(const MatrixProducts& products, const Product<Real>& product) : products_(products), product_(product) {}
+
+  void make(cudaStream_t) const override {
+    const Product<Real>& p = product_;
+    const CublasLibrary& library = products_.library_;
+    const Real one = 1, beta = p.accumulate ? 1 : 0;
+    const auto number = [](Index value) { return static_cast<int>(value); };
+    const cublasOperation_t left = operation(p.b.transposed), right = operation(p.a.transposed);
+    const cublasComputeType_t type = products_.compute_type<Real>();
+    products_.require_success(
+        p.count == 1
+            ? library.gemm(products_.handle_, left, right, number(p.columns), number(p.rows), number(p.inner), &one,
+                           p.b.data, kType<Real>, number(p.b.stride), p.a.data, kType<Real>, number(p.a.stride), &beta,
+                           p.c, kType<Real>, number(p.c_stride), type, CUBLAS_GEMM_DEFAULT)
+            : library.gemm_strided_batched(products_.handle_, left, right, number(p.columns), number(p.rows),
+                                           number(p.inner), &one, p.b.data, kType<Real>, number(p.b.stride), p.b_step,
+                                           p.a.data, kType<Real>, number(p.a.stride), p.a_step, &beta, p.c, kType<Real>,
+                                           number(p.c_stride), p.c_step, number(p.count), type, CUBLAS_GEMM_DEFAULT));
+  }
+
+  bool equals(const Launch& other) const override {
+    const auto* const same = dynamic_cast<const Call*>(&other);
+    return same != nullptr && &products_ == &same->products_ && product_ == same->product_;
+  }
+
+ private:
+  const MatrixProducts& products_;
+  Product<Real> product_;
+};
+
+MatrixProducts::MatrixProducts(MemoryCount& memory, Precision precision, cudaStream_t stream)
     : library_(cublas_library()),
       precision_(precision),
-      queue_(queue),
       workspace_(memory, "the workspace of matrix products", kWorkspaceBytes) {
   require_success(library_.create(&handle_));
-  require_success(library_.set_stream(handle_, queue.stream));
+  require_success(library_.set_stream(handle_, stream));
   require_success(library_.set_workspace(handle_, workspace_.get(), static_cast<size_t>(workspace_.bytes())));
 }
 
@@ -30,7 +62,6 @@ MatrixProducts::~MatrixProducts() {
 void MatrixProducts::require_success(cublasStatus_t status) const {
   if (status != CUBLAS_STATUS_SUCCESS)
     throw DeviceError(std::string("a matrix product on the GPU failed: ") + library_.status_string(status));
-  if (queue_.launches != nullptr) ++*queue_.launches;
 }
 
 template <class Real>
@@ -41,34 +72,12 @@ cublasComputeType_t MatrixProducts::compute_type() const {
 }
 
 template <class Real>
-void MatrixProducts::multiply(Index rows, Index columns, Index inner, Factor<Real> a, Factor<Real> b, Real* c,
-                              Index c_stride, bool accumulate) {
-  if (rows == 0 || columns == 0) return;
-  const Real one = 1, beta = accumulate ? 1 : 0;
-  require_success(library_.gemm(handle_, operation(b.transposed), operation(a.transposed), static_cast<int>(columns),
-                                static_cast<int>(rows), static_cast<int>(inner), &one, b.data, kType<Real>,
-                                static_cast<int>(b.stride), a.data, kType<Real>, static_cast<int>(a.stride), &beta, c,
-                                kType<Real>, static_cast<int>(c_stride), compute_type<Real>(), CUBLAS_GEMM_DEFAULT));
+void MatrixProducts::multiply(const Queue& queue, const Product<Real>& product) {
+  if (product.rows == 0 || product.columns == 0 || product.count == 0) return;
+  put(queue, Call<Real>(*this, product));
 }
 
-template <class Real>
-void MatrixProducts::multiply_batch(Index rows, Index columns, Index inner, Factor<Real> a, Index a_step,
-                                    Factor<Real> b, Index b_step, Real* c, Index c_stride, Index c_step, Index count) {
-  if (count == 0) return;
-  const Real one = 1, zero = 0;
-  require_success(library_.gemm_strided_batched(
-      handle_, operation(b.transposed), operation(a.transposed), static_cast<int>(columns), static_cast<int>(rows),
-      static_cast<int>(inner), &one, b.data, kType<Real>, static_cast<int>(b.stride), b_step, a.data, kType<Real>,
-      static_cast<int>(a.stride), a_step, &zero, c, kType<Real>, static_cast<int>(c_stride), c_step,
-      static_cast<int>(count), compute_type<Real>(), CUBLAS_GEMM_DEFAULT));
-}
-
-#define AGPT_INSTANTIATE(Real)                                                                                       \
-  template void MatrixProducts::multiply(Index, Index, Index, Factor<Real>, Factor<Real>, Real*, Index, bool);       \
-  template void MatrixProducts::multiply_batch(Index, Index, Index, Factor<Real>, Index, Factor<Real>, Index, Real*, \
-                                               Index, Index, Index);
-AGPT_INSTANTIATE(float)
-AGPT_INSTANTIATE(double)
-#undef AGPT_INSTANTIATE
+template void MatrixProducts::multiply(const Queue&, const Product<float>&);
+template void MatrixProducts::multiply(const Queue&, const Product<double>&);
 
 }  // namespace agpt::cuda

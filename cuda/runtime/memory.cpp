@@ -25,6 +25,11 @@ void* MemoryCount::take(Index bytes, const char* what) {
 }
 
 void MemoryCount::give_back(void* memory, Index bytes) noexcept {
+  try {
+    if (before_giving_back_) before_giving_back_();
+  } catch (const DeviceError&) {
+    // Whatever waits for the device next says the same.
+  }
   cudaFree(memory);  // an error here is one of an earlier call, which has thrown
   used_ -= bytes;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -22,6 +23,9 @@ class MemoryCount {
   void* take(Index bytes, const char* what);
   void give_back(void* memory, Index bytes) noexcept;
 
+  /// Called before memory is given back, so that nothing is left that would use it.
+  void before_giving_back(std::function<void()> call) { before_giving_back_ = std::move(call); }
+
   Index cap() const { return cap_; }
   Index used() const { return used_; }
   Index peak() const { return peak_; }
@@ -29,6 +33,7 @@ class MemoryCount {
  private:
   const Index cap_;
   std::atomic<Index> used_{0}, peak_{0};
+  std::function<void()> before_giving_back_;
 };
 
 /// An array on the device that grows and keeps what it has grown to.

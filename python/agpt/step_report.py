@@ -40,7 +40,9 @@ class DeviceStatistics(NamedTuple):
     """What a device did for a trainer."""
 
     launches: int
-    """Kernels and library calls launched."""
+    """Kernels and library calls launched; a replayed graph counts as one."""
+    graph_launches: int
+    """Of these, graphs: steps whose launches repeat."""
     uploaded_bytes: int
     """Bytes sent from the host."""
     peak_bytes: int

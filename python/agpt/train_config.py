@@ -176,6 +176,9 @@ class TrainConfig:
     deterministic: bool = setting(
         True, "Add in a fixed order on backend cuda, for the same bits in every run."
     )
+    graphs: bool = setting(
+        True, "Replay steps whose launches repeat as graphs on backend cuda; the bits are the same."
+    )
     threads: int = setting(0, "Threads; 0 is every core that the process may use.")
     seed: int = setting(0, "Seed of the order of the data.")
     generator: Generator = setting(
@@ -343,6 +346,7 @@ class TrainConfig:
         options.warmup_steps, options.total_steps = warmup, total_steps
         options.normalise = self.normalise
         options.precision, options.deterministic = self.precision, self.deterministic
+        options.graphs = self.graphs
         options.threads = resolved_threads(self.threads)
         return options
 

@@ -235,7 +235,11 @@ class Trainer:
         """What the backend's device did since the trainer was made; zeros without a device."""
         counts = self._engine.device_statistics
         return DeviceStatistics(
-            counts.launches, counts.uploaded_bytes, counts.peak_bytes, self._engine.joined_rows
+            counts.launches,
+            counts.graph_launches,
+            counts.uploaded_bytes,
+            counts.peak_bytes,
+            self._engine.joined_rows,
         )
 
     def save_checkpoint(self, path: str | os.PathLike[str]) -> None:

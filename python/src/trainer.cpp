@@ -60,6 +60,7 @@ void bind_trainer_config(nb::module_& m) {
   config.def(nb::init<>()).def_rw("threads", &TrainerConfig::n_threads);
   def_choice(config, "precision", [](TrainerConfig& c) -> auto& { return c.backend.precision; }, kPrecisions);
   def_number(config, "deterministic", [](TrainerConfig& c) -> auto& { return c.backend.deterministic; });
+  def_number(config, "graphs", [](TrainerConfig& c) -> auto& { return c.backend.graphs; });
   def_choice(config, "normalise", [](TrainerConfig& c) -> auto& { return c.normalisation; }, kNormalisations);
   def_choice(config, "optimizer", [](TrainerConfig& c) -> auto& { return c.optimizer.kind; }, kOptimizers);
   def_number(config, "beta1", [](TrainerConfig& c) -> auto& { return c.optimizer.beta1; });
@@ -212,6 +213,7 @@ void bind_trainer(nb::module_& m) {
       .def_ro("update_seconds", &agpt::StepReport::update_seconds, "Wall-clock time of the optimizer's update.");
   nb::class_<agpt::DeviceStatistics>(m, "DeviceStatistics", "Counts of a device's work since its backend was made.")
       .def_ro("launches", &agpt::DeviceStatistics::launches)
+      .def_ro("graph_launches", &agpt::DeviceStatistics::graph_launches)
       .def_ro("uploaded_bytes", &agpt::DeviceStatistics::uploaded_bytes)
       .def_ro("peak_bytes", &agpt::DeviceStatistics::peak_bytes);
   bind_trainer_of<float>(m, "Trainer32");

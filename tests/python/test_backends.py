@@ -266,6 +266,28 @@ def test_a_step_that_nobody_looks_at_moves_no_parameters(
     assert after.batch_rows > 0
 
 
+def test_window_steps_are_replayed_as_graphs_with_the_same_bits(
+    make_model: Callable[..., Model], index: TrieIndex, backend: str
+) -> None:
+    flats, launches = [], []
+    for graphs in (True, False):
+        model = make_model()
+        config = TrainConfig(mode="window", windows_per_step=8, steps=9, graphs=graphs)
+        trainer = Trainer(model, index, config, backend)
+        for _ in range(8):
+            trainer.step()
+        before = trainer.device_statistics
+        trainer.step()
+        after = trainer.device_statistics
+        launches.append(after.launches - before.launches)
+        replayed = backend == "cuda" and graphs
+        assert after.graph_launches - before.graph_launches == int(replayed)
+        flats.append(np.concatenate([value.ravel() for value in model.parameters().values()]))
+    assert np.array_equal(*flats)
+    if backend == "cuda":
+        assert launches[0] < 10 < launches[1]
+
+
 def test_a_cap_of_memory_bounds_the_device_by_smaller_batches(
     make_model: Callable[..., Model], index: TrieIndex, backend: str
 ) -> None:

@@ -111,7 +111,8 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEve
 cudaError_t cudaStreamBeginCapture(cudaStream_t handle, cudaStreamCaptureMode) {
   return call([&]() -> cudaError_t {
     const auto stream = find_stream(handle);
-    if (!handle || !stream || stream->capture) return cudaErrorStreamCaptureUnsupported;
+    if (!handle || !stream || stream->capture || !setting("AGPT_EMU_GRAPHS", 1))
+      return cudaErrorStreamCaptureUnsupported;
     stream->capture = std::make_shared<CUgraph_st>();
     return cudaSuccess;
   });
