@@ -15,6 +15,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -104,21 +105,25 @@ class Check:
 
     def command(self, words: list[str], limit: float) -> str:
         """Return what a command printed; Failed with its last lines where it fails."""
-        done = subprocess.run(
+        with subprocess.Popen(
             words,
             cwd=ROOT,
             env=self.environment(),
-            timeout=limit,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            check=False,
-        )
-        if done.returncode:
-            tail = "\n".join(done.stdout.splitlines()[-25:])
-            raise Failed(f"{words[0]} ended with {done.returncode}", {"output": tail})
-        return done.stdout
+            start_new_session=True,
+        ) as process:
+            try:
+                output, _ = process.communicate(timeout=limit)
+            except BaseException:  # what it started must not run on beside the next stage
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+        if process.returncode:
+            tail = "\n".join(output.splitlines()[-25:])
+            raise Failed(f"{words[0]} ended with {process.returncode}", {"output": tail})
+        return output
 
     # ---- stages ----
 
@@ -251,7 +256,7 @@ class Check:
     def all(self) -> bool:
         """Run every stage; return whether all succeeded."""
         self.run("machine", 20, self.machine)
-        self.run("build", 200, self.compile)
+        self.run("build", 400 if self.emulated else 200, self.compile)  # CI has few cores
         if self.stages["build"]["ok"]:
             self.run("backend", 20, self.describe)
             for part, limit in {
