@@ -1,13 +1,15 @@
 """Time to a held-out loss in nanoGPT's CPU configuration: the engine beside PyTorch.
 
-    python benchmarks/nanogpt.py CORPUS [--steps 2000] [--target 1.89] [--threads 2] [--json FILE]
+    python benchmarks/nanogpt.py CORPUS [--runs "agpt|PyTorch eager|agpt, paths"] [--threads 2]
+                                 [--target 1.907] [--json FILE]
 
 4 layers, 4 heads, width 128, context 64, 12 windows a step, no dropout, no biases, GELU, learned
 positions, tied head; AdamW with 1e-3 falling to 1e-4 along a cosine after 100 steps of warm-up,
-beta2 0.99, weight decay 0.1 on matrices, clipping at 1. Both sides start from the same weights,
-draw windows of the first 90 % of the text, and are scored on the last 10 % in disjoint windows.
-They take turns, one stretch of steps after the other; evaluations are not part of the times.
-The engine's side as a command:
+beta2 0.99, weight decay 0.1 on matrices, clipping at 1. All start from the same weights, learn
+from the first 90 % of the text, and are scored on the last 10 % in disjoint windows. They take
+turns, one stretch of steps after the other; evaluations, and building the index (under a second),
+are not part of the times. Other runs have a higher rate and fewer steps, paths of an index in
+place of windows, or rotary positions: see RUNS. The engine's side of the first as a command:
 
     agpt-train CORPUS --val-fraction 0.1 --mode window --preset nanogpt --d-model 128 --n-layers 4
       --heads 4 --context 64 --windows-per-step 12 --steps 2000 --lr 1e-3 --min-lr-ratio 0.1
@@ -15,6 +17,8 @@ The engine's side as a command:
 """
 
 import argparse
+import dataclasses
+import math
 import os
 import time
 
@@ -60,17 +64,16 @@ class Run:
 
 
 class EngineRun(Run):
-    """The engine's side; remembers the learning rate of every step."""
+    """The engine's side."""
 
     def __init__(self, model: agpt.Model, index: agpt.TrieIndex, settings: agpt.TrainConfig):
         super().__init__()
         self.trainer = agpt.Trainer(copy_of(model), index, settings)
-        self.rates: list[float] = []
 
     def make_steps(self, n_steps: int) -> None:
         """Train."""
         for _ in range(n_steps):
-            self.rates.append(self.trainer.step().lr)
+            self.trainer.step()
 
     def held_out_loss(self) -> float:
         """Mean loss of the held-out text, nats."""
@@ -78,29 +81,82 @@ class EngineRun(Run):
 
 
 class TorchRun(Run):
-    """PyTorch's side; takes the learning rates of the engine's."""
+    """PyTorch's side, on windows, at the same rates."""
 
-    def __init__(
-        self,
-        model: agpt.Model,
-        index: agpt.TrieIndex,
-        settings: agpt.TrainConfig,
-        leader: EngineRun,
-    ):
+    def __init__(self, model: agpt.Model, index: agpt.TrieIndex, settings: agpt.TrainConfig):
         super().__init__()
         self.training = torch_rival.WindowTraining(model, index.tokens, WINDOWS, settings)
-        self.held_out, self.context, self.leader = index.held_out, model.config.context, leader
+        self.held_out, self.context = index.held_out, model.config.context
+        self.settings, self.done = settings, 0
 
     def make_steps(self, n_steps: int) -> None:
         """Train."""
-        for rate in self.leader.rates[-n_steps:]:
+        for _ in range(n_steps):
+            self.done += 1
             for group in self.training.optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = learning_rate(self.settings, self.done)
             self.training()
 
     def held_out_loss(self) -> float:
         """Mean loss of the held-out text, nats."""
         return torch_rival.mean_loss(self.training.model, self.held_out, self.context)
+
+
+def learning_rate(settings: agpt.TrainConfig, step: int) -> float:
+    """Return the rate of a step, from 1: a linear warm-up, then a cosine."""
+    done = step - 1 - settings.warmup_steps
+    if done < 0:
+        return settings.lr * step / settings.warmup_steps
+    left = (1 + math.cos(math.pi * done / (settings.steps - settings.warmup_steps))) / 2
+    return settings.lr * (settings.min_lr_ratio + (1 - settings.min_lr_ratio) * left)
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """Who trains how."""
+
+    side: type[Run]
+    lr: float = 1e-3
+    steps: int = 2000
+    warmup_steps: int = 100
+    paths: bool = False
+    """Draw paths of an index of depth 64 in place of windows."""
+    position: str = "learned"
+
+    def run(self, corpus: agpt.Corpus, threads: int) -> Run:
+        """Return a run that has not begun."""
+        changes = NANOGPT | {"position": self.position}
+        config = agpt.ModelConfig.preset(vocab_size=corpus.vocab_size, **changes)
+        index = agpt.TrieIndex.build(
+            corpus, depth=config.context if self.paths else 1, val_fraction=0.1
+        )
+        if self.paths:
+            unit = {"unit": "sample", "sampler": "path", "samples_per_step": WINDOWS}
+        else:
+            unit = {"mode": "window", "windows_per_step": WINDOWS}
+        settings = agpt.TrainConfig(
+            **unit,
+            steps=self.steps,
+            lr=self.lr,
+            warmup_steps=self.warmup_steps,
+            beta2=0.99,
+            weight_decay=0.1,
+            clip_norm=1.0,
+            threads=threads,
+        )
+        return self.side(agpt.Model(config, seed=0), index, settings)
+
+
+RUNS = {
+    "agpt": Recipe(EngineRun),
+    "PyTorch eager": Recipe(TorchRun),
+    "agpt, 3e-3": Recipe(EngineRun, lr=3e-3, steps=1100),
+    "PyTorch eager, 3e-3": Recipe(TorchRun, lr=3e-3, steps=1100),
+    "agpt, paths": Recipe(EngineRun, lr=3e-3, steps=1100, paths=True),
+    "agpt, paths, rotary": Recipe(
+        EngineRun, lr=2e-3, steps=800, warmup_steps=70, paths=True, position="rope"
+    ),
+}
 
 
 def main() -> None:
@@ -109,45 +165,34 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("corpus")
-    parser.add_argument("--steps", type=int, default=2000)
-    parser.add_argument("--every", type=int, default=250, help="steps between evaluations")
-    parser.add_argument("--target", type=float, default=1.89)
+    parser.add_argument("--runs", default="|".join(RUNS), help="which, separated by |")
+    parser.add_argument("--stretches", type=int, default=8, help="evaluations of each run")
+    parser.add_argument("--target", type=float, default=1.907)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", help="write the result to this file")
     arguments = parser.parse_args()
 
     corpus = agpt.Corpus.from_file(arguments.corpus)
-    index = agpt.TrieIndex.build(corpus, depth=1, val_fraction=0.1)
-    model = agpt.Model(agpt.ModelConfig.preset(vocab_size=corpus.vocab_size, **NANOGPT), seed=0)
-    settings = agpt.TrainConfig(
-        mode="window",
-        windows_per_step=WINDOWS,
-        steps=arguments.steps,
-        lr=1e-3,
-        warmup_steps=100,
-        beta2=0.99,
-        weight_decay=0.1,
-        clip_norm=1.0,
-        threads=arguments.threads,
-    )
     torch_rival.set_threads(arguments.threads)
-    engine = EngineRun(model, index, settings)
-    runs = {"agpt": engine, "PyTorch eager": TorchRun(model, index, settings, engine)}
+    recipes = {name: RUNS[name] for name in arguments.runs.split("|")}
+    runs = {name: recipe.run(corpus, arguments.threads) for name, recipe in recipes.items()}
     before = matrix_rate()
-    for done in range(0, arguments.steps, arguments.every):
+    for stretch in range(arguments.stretches):
         for name, run in runs.items():
-            run.advance(min(arguments.every, arguments.steps - done))
+            steps = recipes[name].steps
+            done = steps * stretch // arguments.stretches
+            run.advance(steps * (stretch + 1) // arguments.stretches - done)
             print(name, run.curve[-1], flush=True)
     calibration = [before, matrix_rate()]
 
     setting = machine() | {"torch": torch_rival.VERSION, "load": round(os.getloadavg()[0], 1)}
     print("\n" + ", ".join(f"{name} {value}" for name, value in setting.items()), end="\n\n")
-    print(f"| | CPU-seconds for {arguments.steps} steps | seconds | held-out loss ", end="")
-    print(f"| CPU-seconds to {arguments.target} | seconds |\n|---|--:|--:|--:|--:|--:|")
+    print("| | steps | CPU-seconds | seconds | held-out loss ", end="")
+    print(f"| CPU-seconds to {arguments.target} | seconds |\n|---|--:|--:|--:|--:|--:|--:|")
     for name, run in runs.items():
         last, reached = run.curve[-1], run.reaching(arguments.target)
-        print(f"| {name} | {last['cpu_seconds']:.1f} | {last['seconds']:.1f} ", end="")
-        print(f"| {last['loss']:.3f} | ", end="")
+        print(f"| {name} | {last['step']} | {last['cpu_seconds']:.1f} ", end="")
+        print(f"| {last['seconds']:.1f} | {last['loss']:.3f} | ", end="")
         print(
             f"{reached['cpu_seconds']:.1f} | {reached['seconds']:.1f} |" if reached else "- | - |"
         )
