@@ -45,12 +45,14 @@ def recipes(window: float, positions_per_step: int) -> dict[str, dict[str, Any]]
     """
     windows_per_step = max(1, round(positions_per_step / window))
     windows = {"mode": "window", "windows_per_step": windows_per_step}
-    trie = {"positions_per_step": positions_per_step}
-    sample = {"unit": "sample", "positions_per_step": positions_per_step}
+    paths = {"unit": "sample", "positions_per_step": positions_per_step}
+    trie = {"unit": "positions", "positions_per_step": positions_per_step}
     tails = {f"tails {rate:g}": {"tails": "sampled", "tail_rate": rate} for rate in RATES}
     return {
         "windows": windows,
         "windows, trie targets": windows | {"window_targets": "trie"},
+        "paths": paths,
+        "paths, sqrt mass": paths | {"mass_weight": "sqrt"},
         "trie": trie,
         "trie, sqrt mass": trie | {"mass_weight": "sqrt"},
         "trie, log mass": trie | {"mass_weight": "log"},
@@ -60,7 +62,6 @@ def recipes(window: float, positions_per_step: int) -> dict[str, dict[str, Any]]
         "tails first 8": trie | {"tails": "first", "tail_rows": 8},
         "tails to white space": trie | {"tails": "whitespace"},
         "core": trie | {"tails": "none"},
-        "paths": sample,
         "bigrams": {"unit": "bigram"},
         "root children": {"unit": "root-child"},
     }
