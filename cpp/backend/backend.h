@@ -71,7 +71,8 @@ class Gradient {
   virtual void add_to(std::span<double> sum, int first_tensor, int end_tensor, double scale) const = 0;
 };
 
-/// Operations of a stream on a table that has a row for every token, or one for every token at every position, on the rows [begin, end) of its batch.
+/// Operations of a stream on a table that has a row for every token, or one for every token at every position, on the
+/// rows [begin, end) of its batch.
 template <class Real>
 class TokenTables {
  public:
@@ -173,8 +174,8 @@ class Backend {
   virtual Index joined_rows() const { return 0; }
   /// At most how many numbers attend() keeps for each row, in batches of paths of up to `context` tokens.
   virtual Index saved_attention_per_row(Index /*context*/) const { return 0; }
-  /// Bytes that a stream, not made yet, may take for its scratch matrices and the batches on their way, beside what else it
-  /// needs; 0 is no limit of the backend's.
+  /// Bytes that a stream, not made yet, may take for its scratch matrices and the batches on their way, beside what else
+  /// it needs; 0 is no limit of the backend's.
   virtual Index activation_memory() const { return 0; }
   /// flat: all parameters, in the layout of the ModelShape. Not to be called while a stream is at work.
   virtual void set_parameters(std::span<const Real> flat) = 0;
