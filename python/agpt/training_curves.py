@@ -50,8 +50,13 @@ def curves_of(events: Sequence[Event]) -> Curves:
 
 
 def smoothed(values: Sequence[float]) -> list[float]:
-    """Exponential means, each of the values so far: s[i] = 0.95 s[i-1] + 0.05 values[i]."""
-    return list(itertools.accumulate(values, lambda s, v: SMOOTHING * s + (1 - SMOOTHING) * v))
+    """Exponential means, each of the values so far; the weight of a value is 0.95 to its age.
+
+    The weights are divided by their sum, so that the first values do not linger.
+    """
+    sums = itertools.accumulate(values, lambda s, v: SMOOTHING * s + v, initial=0.0)
+    weights = itertools.accumulate([1.0] * len(values), lambda w, one: SMOOTHING * w + one)
+    return [s / w for s, w in zip(itertools.islice(sums, 1, None), weights, strict=True)]
 
 
 def plot_training(log: Path, picture: str | os.PathLike[str]) -> None:

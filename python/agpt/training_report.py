@@ -126,9 +126,9 @@ def _figures(run: RunRecord) -> dict[str, object]:
 def _loss(run: RunRecord) -> list[Markup]:
     charts = {axis: _loss_chart(run.curves, axis) for axis in AXES}
     group = len(_groups(run.curves.loss)[0])
-    caption = "Training loss is the mean cross-entropy of each step before its update; "
+    caption = "Training loss is the mean cross-entropy of each step before its update. "
     if group > 1:
-        caption += f"each of its points is the mean of {group} steps. "
+        caption += f"Each of its points is the mean of {group} steps. "
     caption += "The smoothed curve is its exponential mean. Seconds are those of the steps alone."
     rows = [
         (e["step"], e["loss"], *(_or_empty(e, name) for name in ("perplexity", "bits_per_byte")))

@@ -32,7 +32,9 @@ def test_losses_stand_at_the_sums_of_the_steps_before_them() -> None:
 
 def test_smoothing_keeps_constants_and_follows_changes() -> None:
     assert smoothed([2.0] * 5) == pytest.approx([2.0] * 5)
-    assert smoothed([0.0, 1.0, 1.0]) == pytest.approx([0.0, 0.05, 0.0975])
+    means = [0, 1 / (1 + 0.95), (1 + 0.95) / (1 + 0.95 + 0.95**2)]
+    assert smoothed([0.0, 1.0, 1.0]) == pytest.approx(means)
+    assert smoothed([]) == []
 
 
 def test_a_log_without_a_step_is_refused(tmp_path: Path) -> None:
