@@ -8,10 +8,11 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-from agpt.cli.conventions import Command, common_options, emit, plot_option
+from agpt.cli.conventions import Command, common_options, emit
 from agpt.cli.data_options import INPUT_FILE, open_index
+from agpt.cli.output_options import plot_option
 from agpt.diagnostics import BackwardPosterior, PosteriorSummary, Spread, backward_posterior
-from agpt.plots import new_figure, require_plotting, save_figure
+from agpt.plots import new_figure, save_figure
 
 MIN_MASSES = (1, 2, 5, 10, 50)
 SHOWN_SUPPORTS = 10
@@ -21,12 +22,10 @@ MEASURES = (("support", "support"), ("entropy", "entropy, nats"), ("perplexity",
 @click.command("agpt-bayesian-posterior", cls=Command)
 @click.argument("index", type=INPUT_FILE)
 @click.argument("d_star", type=int)
-@plot_option
+@plot_option("supports and entropies")
 @common_options
 def command(index: Path, d_star: int, plot: Path | None, as_json: bool) -> None:
     """Describe P(token before | context) over the paths of D_STAR tokens of the file INDEX."""
-    if plot is not None:
-        require_plotting(plot)
     posterior = backward_posterior(open_index(index), d_star)
     summaries = [posterior.summary(min_mass) for min_mass in MIN_MASSES]
     histogram = posterior.support_histogram()

@@ -1,19 +1,15 @@
 """agpt-bench: how fast a configuration trains on this machine, and how long it would take."""
 
 import dataclasses
-from pathlib import Path
-from typing import Any
 
 import click
 
 from agpt import NonFiniteError
 from agpt.cli.conventions import Command, CommandFailure, common_options, emit
-from agpt.cli.preset_options import apply_preset
 from agpt.cli.progress import FractionProgress
-from agpt.cli.scenario_options import data_to_train_on, training_data
-from agpt.cli.train_inputs import check_input_options
-from agpt.cli.training_options import fresh_trainer, training_options
-from agpt.scenarios import Scenario
+from agpt.cli.scenario_options import training_data
+from agpt.cli.training_options import training_options
+from agpt.cli.training_request import TrainingRequest
 from agpt.step_report import StepReport
 from agpt.training_bench import TrainingSpeed, measure_training
 
@@ -32,24 +28,14 @@ from agpt.training_bench import TrainingSpeed, measure_training
 @common_options
 @click.pass_context
 def command(
-    context: click.Context,
-    /,
-    data: tuple[Path, ...],
-    scenario: Scenario | None,
-    data_folder: Path,
-    measure: float,
-    backend: str,
-    as_json: bool,
-    **options: Any,
+    context: click.Context, /, measure: float, as_json: bool, **_of_the_request: object
 ) -> None:
     """Measure the training that agpt-train would do with the same arguments.
 
     A fresh model makes some steps and is thrown away: no checkpoint is read or written.
     """
-    data = data_to_train_on(context, data, scenario, data_folder)
-    apply_preset(context, options)
-    check_input_options(context, data, options)
-    trainer, given_input = fresh_trainer(context, data, backend, options)
+    training = TrainingRequest.of(context).read()
+    trainer, given_input = training.fresh_trainer(), training.given_input
     with FractionProgress("measuring") as progress:
         passed = 0.0
 

@@ -11,15 +11,16 @@ from agpt.cli.conventions import (
     CommandFailure,
     common_options,
     emit,
-    plot_option,
     refuse_given,
 )
-from agpt.cli.preset_options import MODEL_PREFIX, SETTINGS_OF_SPECS, apply_preset
+from agpt.cli.output_options import plot_option
+from agpt.cli.preset_options import MODEL_PREFIX, SETTINGS_OF_SPECS
 from agpt.cli.progress import FractionProgress
-from agpt.cli.scenario_options import data_to_train_on, training_data
+from agpt.cli.run_options import evaluation_options
+from agpt.cli.scenario_options import training_data
 from agpt.cli.sequence_options import SEQUENCES
-from agpt.cli.train_inputs import check_input_options
-from agpt.cli.training_options import TRAIN_PREFIX, Training, read_training, training_options
+from agpt.cli.training_options import TRAIN_PREFIX, training_options
+from agpt.cli.training_request import Training, TrainingRequest
 from agpt.comparison import (
     Contestant,
     compared_models,
@@ -28,8 +29,6 @@ from agpt.comparison import (
     train_side_by_side,
 )
 from agpt.head_widths import settings_of_spec
-from agpt.plots import require_plotting
-from agpt.scenarios import Scenario
 from agpt.training_run import default_eval_every
 
 SEED = f"{TRAIN_PREFIX}seed"
@@ -81,47 +80,29 @@ def _read_seeds(
     metavar="SEED,SEED,...",
     help="Train each model with each of these seeds.",
 )
-@click.option(
-    "--eval-every",
-    type=click.IntRange(min=0),
-    show_default="a tenth of the run",
-    help="Steps between held-out evaluations; 0 evaluates at the end only.",
-)
-@click.option(
-    "--eval-context",
-    type=click.IntRange(min=1),
-    show_default="the trained one",
-    help="Context of evaluations.",
-)
-@plot_option
+@evaluation_options
+@plot_option("the losses")
 @training_options
 @common_options
 @click.pass_context
 def command(
     context: click.Context,
     /,
-    data: tuple[Path, ...],
-    scenario: Scenario | None,
-    data_folder: Path,
     specs: dict[str, dict[str, Any]],
     seeds: list[int] | None,
     eval_every: int | None,
     eval_context: int | None,
     plot: Path | None,
-    backend: str,
     as_json: bool,
-    **options: Any,
+    **_of_the_request: object,
 ) -> None:
     """Train models of several sizes with everything else alike, and print one table.
 
     All see the same windows or parts of the trie in the same order, a step of each in turn, and
     are scored on the same held-out text. Nothing is saved.
     """
-    data = data_to_train_on(context, data, scenario, data_folder)
-    _check(context, data, seeds, options)
-    if plot is not None:
-        require_plotting(plot)
-    training = read_training(context, data, backend, options)
+    _refuse_what_specs_and_seeds_say(context, seeds)
+    training = TrainingRequest.of(context).read()
     contestants = _contestants(training, specs, seeds)
     total_steps = contestants[0].trainer.total_steps
     if eval_every is None:
@@ -151,20 +132,12 @@ def command(
     emit(as_json, values, f"{table_of(models)}\n{_footnote(values)}")
 
 
-def _check(
-    context: click.Context,
-    data: tuple[Path, ...],
-    seeds: list[int] | None,
-    options: dict[str, Any],
-) -> None:
+def _refuse_what_specs_and_seeds_say(context: click.Context, seeds: list[int] | None) -> None:
     own = {"spec", *(f"{MODEL_PREFIX}{name}" for name in SETTINGS_OF_SPECS)}
     refuse_given(context, own, "is what --specs say: leave it out")
-    if options[SEQUENCES]:
-        raise click.UsageError("--sequences cannot be compared yet: compare texts", context)
+    refuse_given(context, (SEQUENCES,), "cannot be compared yet: compare texts")
     if seeds is not None:
         refuse_given(context, (SEED,), "and --seeds say the same: give one of the two")
-    apply_preset(context, options)
-    check_input_options(context, data, options)
 
 
 def _contestants(

@@ -6,14 +6,12 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Container, Mapping
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from agpt import _engine
 from agpt._engine import ArgumentError, Error
-from agpt.plots import SUFFIXES
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -94,9 +92,17 @@ def _exit_code_of(run: Callable[[], Any]) -> int:
         return int(error.exit_code)
 
 
+def with_options(function: Function, *options: Callable[[Function], Function]) -> Function:
+    """The function with options of click, in the order in which --help lists them."""
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
 def common_options(function: Function) -> Function:
     """Adds --json, --mem-cap and --debug; the function takes `as_json`."""
-    for option in (
+    return with_options(
+        function,
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead."),
         click.option(
             "--mem-cap",
@@ -117,18 +123,7 @@ def common_options(function: Function) -> Function:
             callback=_set_debug,
             help="Show the traceback of an error.",
         ),
-    ):
-        function = option(function)
-    return function
-
-
-def plot_option(function: Function) -> Function:
-    """Adds --plot; the function takes `plot`, and calls require_plotting(plot) before its work."""
-    return click.option(
-        "--plot",
-        type=click.Path(path_type=Path),
-        help=f"Draw it into this file ({', '.join(SUFFIXES)}); needs matplotlib.",
-    )(function)
+    )
 
 
 def _set_memory_cap(context: click.Context, parameter: click.Parameter, value: float) -> None:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from agpt.cli.conventions import Command, common_options, emit, plot_option
+from agpt.cli.conventions import Command, common_options, emit
 from agpt.cli.data_options import INPUT_FILE
+from agpt.cli.output_options import output_option, plot_option
 from agpt.data.decompression import read_chunks
 from agpt.diagnostics import DepthAgreement, compare_halves
-from agpt.files import require_writable
-from agpt.plots import new_figure, require_plotting, save_figure
+from agpt.plots import new_figure, save_figure
 
 COLUMNS = ("depth", "paths", "median", "p90", "spearman", "coverage", "in noise")
 
@@ -42,8 +42,8 @@ COLUMNS = ("depth", "paths", "median", "p90", "spearman", "coverage", "in noise"
     is_flag=True,
     help="Count the token after the next one, as the reference does, to get its figures.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Write a CSV row for each path.")
-@plot_option
+@output_option("--out", show_default="no table", help="Write a CSV row for each path.")
+@plot_option("the agreement by depth")
 @common_options
 def command(
     corpus: Path,
@@ -56,10 +56,6 @@ def command(
     as_json: bool,
 ) -> None:
     """Compare the probabilities that two interleaved halves of a text give to their paths."""
-    if out is not None:
-        require_writable(out)
-    if plot is not None:
-        require_plotting(plot)
     paths = compare_halves(
         b"".join(read_chunks(str(corpus))),
         n_blocks=blocks,

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from agpt import TrieIndex
+from agpt.cli.conventions import with_options
 from agpt.data.decompression import STANDARD_INPUT
 from agpt.data.texts import DEFAULT_TEXT_FIELD, stem_of
 from agpt.data.tokenizer import TOKENIZER_SUFFIX
@@ -65,76 +66,73 @@ def text_field_option(function: Function) -> Function:
 
 def index_options(function: Function) -> Function:
     """Adds INDEX_OPTIONS: what decides how an index is built, apart from its depth."""
-    for option in reversed(
-        (
-            tokenizer_option,
-            text_field_option,
-            click.option(
-                "--starts",
-                default="every",
-                show_default=True,
-                metavar="RULE",
-                help="Where paths begin. every: at each token; stride=K: at every K-th; "
-                "max=N[+OFFSET]: at N tokens, evenly spread, moved on by OFFSET; documents: at "
-                "each document, which is a line of a text or an object of a .jsonl file.",
-            ),
-            click.option(
-                "--chunk-size",
-                type=click.IntRange(min=1),
-                show_default="off",
-                help="Documents are pieces of so many characters of the running text, with white "
-                "space collapsed; for --starts documents.",
-            ),
-            click.option(
-                "--chunk-overlap",
-                type=click.IntRange(min=0),
-                show_default="half of the chunk size",
-                help="Characters that neighbouring chunks share.",
-            ),
-            click.option(
-                "--val-fraction",
-                type=float,
-                default=0.1,
-                show_default=True,
-                help="Part of the text that is held out for evaluation.",
-            ),
-            click.option(
-                "--val-tokens",
-                type=click.IntRange(min=0),
-                show_default="as --val-fraction says",
-                help="Hold out so many tokens at the end of a running text instead.",
-            ),
-            click.option(
-                "--prune-min-mass",
-                type=int,
-                default=1,
-                show_default=True,
-                help="Drop paths that occur less often.",
-            ),
-            click.option(
-                "--prune-min-depth",
-                type=int,
-                default=4,
-                show_default=True,
-                help="Drop only paths that begin at this depth or below.",
-            ),
-            click.option(
-                "--reverse/--no-reverse",
-                default=False,
-                show_default=True,
-                help="Read the text backwards.",
-            ),
-            click.option(
-                "--corpus-end",
-                type=click.Choice(["exact", "reference"]),
-                default="exact",
-                show_default=True,
-                help="Keep every observed context, or drop edges at the end as older builders do.",
-            ),
-        )
-    ):
-        function = option(function)
-    return function
+    return with_options(
+        function,
+        tokenizer_option,
+        text_field_option,
+        click.option(
+            "--starts",
+            default="every",
+            show_default=True,
+            metavar="RULE",
+            help="Where paths begin. every: at each token; stride=K: at every K-th; "
+            "max=N[+OFFSET]: at N tokens, evenly spread, moved on by OFFSET; documents: at "
+            "each document, which is a line of a text or an object of a .jsonl file.",
+        ),
+        click.option(
+            "--chunk-size",
+            type=click.IntRange(min=1),
+            show_default="off",
+            help="Documents are pieces of so many characters of the running text, with white "
+            "space collapsed; for --starts documents.",
+        ),
+        click.option(
+            "--chunk-overlap",
+            type=click.IntRange(min=0),
+            show_default="half of the chunk size",
+            help="Characters that neighbouring chunks share.",
+        ),
+        click.option(
+            "--val-fraction",
+            type=float,
+            default=0.1,
+            show_default=True,
+            help="Part of the text that is held out for evaluation.",
+        ),
+        click.option(
+            "--val-tokens",
+            type=click.IntRange(min=0),
+            show_default="as --val-fraction says",
+            help="Hold out so many tokens at the end of a running text instead.",
+        ),
+        click.option(
+            "--prune-min-mass",
+            type=int,
+            default=1,
+            show_default=True,
+            help="Drop paths that occur less often.",
+        ),
+        click.option(
+            "--prune-min-depth",
+            type=int,
+            default=4,
+            show_default=True,
+            help="Drop only paths that begin at this depth or below.",
+        ),
+        click.option(
+            "--reverse/--no-reverse",
+            default=False,
+            show_default=True,
+            help="Read the text backwards.",
+        ),
+        click.option(
+            "--corpus-end",
+            type=click.Choice(["exact", "reference"]),
+            default="exact",
+            show_default=True,
+            help="Keep every observed context, or drop edges at the end as older builders do.",
+        ),
+    )
 
 
 def is_pipe(path: Path) -> bool:

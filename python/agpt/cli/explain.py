@@ -6,15 +6,14 @@ from typing import Any
 import click
 
 from agpt import Model
-from agpt.cli.conventions import Command, common_options, emit, plot_option
+from agpt.cli.conventions import Command, common_options, emit
 from agpt.cli.data_options import INPUT_FILE
-from agpt.cli.glass_options import chosen_text, html_option, text_options
+from agpt.cli.glass_options import chosen_text, text_options
+from agpt.cli.output_options import html_option, plot_option
 from agpt.cli.tables import table_text
-from agpt.files import require_writable
 from agpt.inspection.attention import HeadAttention, TextAttention, attention_of
 from agpt.inspection.attention_plots import draw_attention
 from agpt.inspection.pages import attention_page
-from agpt.plots import require_plotting
 
 
 @click.command("agpt-explain", cls=Command)
@@ -23,7 +22,7 @@ from agpt.plots import require_plotting
 @click.option("--layer", type=click.IntRange(min=1), show_default="all", help="Only this layer.")
 @click.option("--head", type=click.IntRange(min=1), show_default="all", help="Only this head.")
 @html_option
-@plot_option
+@plot_option("the weights")
 @common_options
 def command(
     model: Path,
@@ -39,10 +38,6 @@ def command(
 
     Row i says how token i spreads its attention over itself and the tokens before it.
     """
-    if html is not None:
-        require_writable(html)
-    if plot is not None:
-        require_plotting(plot)
     loaded = Model.load(model)
     attention = attention_of(loaded, chosen_text(loaded, text, tokens))
     heads = [

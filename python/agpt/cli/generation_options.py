@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
-from agpt.cli.conventions import refuse_given
+from agpt.cli.conventions import refuse_given, with_options
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -15,79 +15,76 @@ OF_CHAINS = ("max_chars", "chain_context")
 
 def generation_options(function: Function) -> Function:
     """Adds the options; `generation_settings` reads them."""
-    for option in reversed(
-        (
-            click.option(
-                "--max-tokens",
-                type=int,
-                show_default=f"{TOKENS_BY_DEFAULT}; with --scenario what the context has room for",
-                help="Longest sample, in new tokens.",
-            ),
-            click.option(
-                "--temperature",
-                type=float,
-                default=1.0,
-                show_default=True,
-                help="Logits are divided by it; 0 takes the most probable token.",
-            ),
-            click.option(
-                "--top-k",
-                type=int,
-                default=0,
-                show_default="0: off",
-                help="Only the k most probable tokens.",
-            ),
-            click.option(
-                "--top-p",
-                type=float,
-                default=1.0,
-                show_default="1: off",
-                help="Only the fewest most probable tokens with this share together.",
-            ),
-            click.option(
-                "--repetition-penalty",
-                type=float,
-                default=1.0,
-                show_default="1: off",
-                help="Logits of recent tokens are divided by it, negative ones multiplied.",
-            ),
-            click.option(
-                "--repetition-window",
-                type=int,
-                default=32,
-                show_default=True,
-                help="How many tokens are recent, those of the prompt included.",
-            ),
-            click.option(
-                "--stop-at-end/--no-stop-at-end",
-                "--stop-at-bos/--no-stop-at-bos",
-                "stop_at_end",
-                default=True,
-                show_default=True,
-                help="End a sample where its document ends, if the model knows documents.",
-            ),
-            click.option(
-                "--chain",
-                is_flag=True,
-                help="Write a long text: no document ends, and where the context is full another "
-                "begins, as documents do, with the end of the text.",
-            ),
-            click.option(
-                "--max-chars",
-                type=click.IntRange(min=1),
-                show_default=f"{CHARACTERS_BY_DEFAULT}",
-                help="Length of a --chain in characters, the prompt included.",
-            ),
-            click.option(
-                "--chain-context",
-                type=click.IntRange(min=0),
-                show_default="0: half the context",
-                help="Tokens of the text that each context of a --chain begins with.",
-            ),
-        )
-    ):
-        function = option(function)
-    return function
+    return with_options(
+        function,
+        click.option(
+            "--max-tokens",
+            type=int,
+            show_default=f"{TOKENS_BY_DEFAULT}; with --scenario what the context has room for",
+            help="Longest sample, in new tokens.",
+        ),
+        click.option(
+            "--temperature",
+            type=float,
+            default=1.0,
+            show_default=True,
+            help="Logits are divided by it; 0 takes the most probable token.",
+        ),
+        click.option(
+            "--top-k",
+            type=int,
+            default=0,
+            show_default="0: off",
+            help="Only the k most probable tokens.",
+        ),
+        click.option(
+            "--top-p",
+            type=float,
+            default=1.0,
+            show_default="1: off",
+            help="Only the fewest most probable tokens with this share together.",
+        ),
+        click.option(
+            "--repetition-penalty",
+            type=float,
+            default=1.0,
+            show_default="1: off",
+            help="Logits of recent tokens are divided by it, negative ones multiplied.",
+        ),
+        click.option(
+            "--repetition-window",
+            type=int,
+            default=32,
+            show_default=True,
+            help="How many tokens are recent, those of the prompt included.",
+        ),
+        click.option(
+            "--stop-at-end/--no-stop-at-end",
+            "--stop-at-bos/--no-stop-at-bos",
+            "stop_at_end",
+            default=True,
+            show_default=True,
+            help="End a sample where its document ends, if the model knows documents.",
+        ),
+        click.option(
+            "--chain",
+            is_flag=True,
+            help="Write a long text: no document ends, and where the context is full another "
+            "begins, as documents do, with the end of the text.",
+        ),
+        click.option(
+            "--max-chars",
+            type=click.IntRange(min=1),
+            show_default=f"{CHARACTERS_BY_DEFAULT}",
+            help="Length of a --chain in characters, the prompt included.",
+        ),
+        click.option(
+            "--chain-context",
+            type=click.IntRange(min=0),
+            show_default="0: half the context",
+            help="Tokens of the text that each context of a --chain begins with.",
+        ),
+    )
 
 
 def check_chain(context: click.Context, options: dict[str, Any]) -> None:

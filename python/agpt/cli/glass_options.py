@@ -1,13 +1,13 @@
-"""Options of the commands that look into a model: what they read, and where a page goes."""
+"""The options of the commands that look into a model that say at which text."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 import numpy as np
 
 from agpt import Model
+from agpt.cli.conventions import with_options
 from agpt.inspection.tokens import ReadText, read_text, read_tokens
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -15,29 +15,18 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def text_options(function: Function) -> Function:
     """Adds --text and --tokens; the function takes `text` and `tokens` for `chosen_text`."""
-    for option in (
+    return with_options(
+        function,
+        click.option(
+            "--text",
+            help="The text to look at; a whole document, where the model knows documents.",
+        ),
         click.option(
             "--tokens",
             metavar="ID,ID,...",
             help="Token numbers instead of a text.",
         ),
-        click.option(
-            "--text",
-            help="The text to look at; a whole document, where the model knows documents.",
-        ),
-    ):
-        function = option(function)
-    return function
-
-
-def html_option(function: Function) -> Function:
-    """Adds --html; the function takes `html`."""
-    return click.option(
-        "--html",
-        type=click.Path(path_type=Path),
-        show_default="no page",
-        help="Also write a page into this file; it opens offline in any browser.",
-    )(function)
+    )
 
 
 def chosen_text(model: Model, text: str | None, tokens: str | None) -> ReadText:

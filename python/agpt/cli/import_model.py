@@ -7,7 +7,7 @@ import click
 from agpt import ArgumentError, Corpus, Model, Vocabulary
 from agpt.cli.conventions import Command, common_options, emit, refuse_given
 from agpt.cli.data_options import INPUT_FILE
-from agpt.files import require_writable
+from agpt.cli.output_options import output_option
 from agpt.head_widths import Heads, read_heads
 from agpt.model_formats.karpathy_json import PRESETS_WITH_ACTIVATION, load_karpathy_json
 from agpt.model_formats.mgpt import is_mgpt, load_mgpt
@@ -15,12 +15,7 @@ from agpt.model_formats.mgpt import is_mgpt, load_mgpt
 
 @click.command("agpt-import-model", cls=Command)
 @click.argument("file", type=INPUT_FILE)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="The checkpoint to write.",
-)
+@output_option("--out", required=True, help="The checkpoint to write.")
 @click.option(
     "--vocabulary",
     "text",
@@ -52,7 +47,6 @@ def command(
     as_json: bool,
 ) -> None:
     """Write the model of FILE, a .model of microgpt or a model.json, as a checkpoint."""
-    require_writable(out)
     if is_mgpt(file):
         refuse_given(context, {"activation"}, f"has no effect: {file} has relu")
         vocabulary = None if text is None else _vocabulary_of(text)

@@ -8,9 +8,8 @@ import click
 from agpt import Model
 from agpt.cli.conventions import Command, common_options, emit
 from agpt.cli.data_options import INPUT_FILE
-from agpt.cli.glass_options import html_option
+from agpt.cli.output_options import html_option
 from agpt.cli.tables import table_text
-from agpt.files import require_writable
 from agpt.html.elements import setting_text
 from agpt.inspection.pages import tensor_page
 from agpt.inspection.tensors import TensorSummary, tensor_summaries
@@ -22,14 +21,13 @@ from agpt.inspection.tensors import TensorSummary, tensor_summaries
 @common_options
 def command(model: Path, html: Path | None, as_json: bool) -> None:
     """Print the architecture of the model file MODEL and the figures of its tensors."""
-    if html is not None:
-        require_writable(html)
     loaded = Model.load(model)
     tensors = tensor_summaries(loaded)
     if html is not None:
         tensor_page(loaded, model.name).write(html)
     values = {
         "model": str(model),
+        "spec": loaded.config.spec,
         "dtype": loaded.dtype,
         "n_parameters": loaded.n_parameters,
         "vocabulary": None if loaded.vocabulary is None else loaded.vocabulary.kind,
@@ -47,7 +45,7 @@ def _text(model: Model, path: Path, tensors: list[TensorSummary]) -> str:
         (t.name, "x".join(map(str, t.shape)), t.count, t.min, t.max, t.mean, t.std, t.role)
         for t in tensors
     ]
-    title = f"{path}: {model.n_parameters:,} parameters of {model.dtype}"
+    title = f"{path}: {model.config.spec}, {model.n_parameters:,} parameters of {model.dtype}"
     return "\n\n".join(
         [
             title,

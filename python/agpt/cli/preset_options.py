@@ -7,7 +7,7 @@ import click
 
 from agpt import ArgumentError, Model, ModelConfig, TrainConfig
 from agpt.cli.config_options import given
-from agpt.cli.conventions import refuse_given
+from agpt.cli.conventions import refuse_given, with_options
 from agpt.cli.train_inputs import TrainingInput
 from agpt.head_widths import settings_of_spec
 from agpt.model_config import PRESETS
@@ -29,12 +29,8 @@ INPUT_PRESETS: dict[str, dict[str, Any]] = {
 
 def preset_options(function: Function) -> Function:
     """Adds --preset and --spec."""
-    for option in (
-        click.option(
-            "--spec",
-            show_default="as --preset says",
-            help="Width, heads, layers and MLP in short: d64n2, d4x16n2ff256, d1+2+4+8n3.",
-        ),
+    return with_options(
+        function,
         click.option(
             "--preset",
             type=click.Choice(list(PRESETS)),
@@ -43,9 +39,12 @@ def preset_options(function: Function) -> Function:
             help="The architecture that the options of the model change; karpathy-a and karpathy-b "
             "also train, by default, as those scripts do: on lines, with float64.",
         ),
-    ):
-        function = option(function)
-    return function
+        click.option(
+            "--spec",
+            show_default="as --preset says",
+            help="Width, heads, layers and MLP in short: d64n2, d4x16n2ff256, d1+2+4+8n3.",
+        ),
+    )
 
 
 def apply_preset(context: click.Context, options: dict[str, Any]) -> None:

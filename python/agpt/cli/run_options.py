@@ -8,12 +8,13 @@ from typing import Any, TypeVar
 
 import click
 
-from agpt import SequenceTrie
+from agpt.cli.conventions import refuse_given, with_options
+from agpt.cli.output_options import output_option, plot_option
+from agpt.cli.train_inputs import TrainingInput
+from agpt.results_table import require_results
 from agpt.training_run import EVERY_MINUTE, RunOptions, SaveEvery
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-PREFIX = "run_"
 
 
 def _read_save_every(
@@ -40,101 +41,88 @@ def _seconds(text: str) -> float | None:
     return seconds if text.endswith("s") and 0 < seconds < math.inf else None
 
 
-def results_option(function: Function) -> Function:
-    """Adds --results; the function takes `run_results`."""
-    return click.option(
-        "--results",
-        f"{PREFIX}results",
-        type=click.Path(path_type=Path),
-        metavar="FILE.tsv",
-        show_default="off",
-        help="Add a line about each run to this table.",
-    )(function)
+def evaluation_options(function: Function) -> Function:
+    """Adds --eval-every and --eval-context; the function takes `eval_every`, `eval_context`."""
+    return with_options(
+        function,
+        click.option(
+            "--eval-every",
+            type=click.IntRange(min=0),
+            show_default="a tenth of the run",
+            help="Steps between held-out evaluations; 0 evaluates at the end only.",
+        ),
+        click.option(
+            "--eval-context",
+            type=click.IntRange(min=1),
+            show_default="the trained one",
+            help="Context of evaluations.",
+        ),
+    )
 
 
 def run_options(function: Function) -> Function:
-    """Adds the options; the function takes them with the prefix `run_`."""
-    for option in reversed(
-        (
-            click.option(
-                "--eval-every",
-                f"{PREFIX}eval_every",
-                type=click.IntRange(min=0),
-                show_default="a tenth of the run",
-                help="Steps between held-out evaluations; 0 evaluates at the end only.",
-            ),
-            click.option(
-                "--val-interval",
-                f"{PREFIX}eval_seconds",
-                type=click.FloatRange(min=0),
-                metavar="SECONDS",
-                show_default="off",
-                help="Evaluate at the beginning, and whenever so many seconds have passed since "
-                "the last evaluation; 0 evaluates at the end only.",
-            ),
-            click.option(
-                "--eval-context",
-                f"{PREFIX}eval_context",
-                type=click.IntRange(min=1),
-                show_default="the trained one",
-                help="Context of evaluations.",
-            ),
-            click.option(
-                "--sample-every",
-                f"{PREFIX}sample_every",
-                type=click.IntRange(min=0),
-                show_default="as often as evaluations",
-                help="Steps between texts that the model writes into the log; 0 writes none.",
-            ),
-            click.option(
-                "--save-every",
-                f"{PREFIX}save_every",
-                callback=_read_save_every,
-                metavar="STEPS|SECONDSs",
-                show_default="60s",
-                help="Steps, or seconds such as 90s, between checkpoints; 0 writes one at the end "
-                "or when stopped.",
-            ),
-            click.option(
-                "--keep",
-                f"{PREFIX}keep",
-                type=click.IntRange(min=0),
-                default=0,
-                show_default=True,
-                help="Newest checkpoints that also keep the number of their step in their name.",
-            ),
-            click.option(
-                "--plot",
-                f"{PREFIX}plot",
-                type=click.Path(path_type=Path),
-                show_default="off",
-                help="Draw the losses into this file: .png, .svg or .pdf.",
-            ),
-            results_option,
-        )
-    ):
-        function = option(function)
-    return function
+    """Adds the options; `run_options_of` reads them, the function has `plot` and `results`."""
+    return with_options(
+        function,
+        evaluation_options,
+        click.option(
+            "--val-interval",
+            "eval_seconds",
+            type=click.FloatRange(min=0),
+            metavar="SECONDS",
+            show_default="off",
+            help="Evaluate at the beginning, and whenever so many seconds have passed since "
+            "the last evaluation; 0 evaluates at the end only.",
+        ),
+        click.option(
+            "--sample-every",
+            type=click.IntRange(min=0),
+            show_default="as often as evaluations",
+            help="Steps between texts that the model writes into the log; 0 writes none.",
+        ),
+        click.option(
+            "--save-every",
+            callback=_read_save_every,
+            metavar="STEPS|SECONDSs",
+            show_default="60s",
+            help="Steps, or seconds such as 90s, between checkpoints; 0 writes one at the end "
+            "or when stopped.",
+        ),
+        click.option(
+            "--keep",
+            type=click.IntRange(min=0),
+            default=0,
+            show_default=True,
+            help="Newest checkpoints that also keep the number of their step in their name.",
+        ),
+        plot_option("the losses"),
+        output_option(
+            "--results",
+            check=require_results,
+            metavar="FILE.tsv",
+            show_default="off",
+            help="Add a line about each run to this table.",
+        ),
+    )
 
 
-def run_options_of(
-    options: dict[str, Any],
-    out: Path,
-    has_held_out: bool,
-    held_out_sequences: SequenceTrie | None = None,
-) -> RunOptions:
-    """What the user chose, for a run that writes to `out`."""
-    every, seconds = options[f"{PREFIX}eval_every"], options[f"{PREFIX}eval_seconds"]
-    if every is not None and seconds is not None:
-        raise click.UsageError("--eval-every and --val-interval say the same: give one of the two")
+def check_run_options(context: click.Context, options: dict[str, Any]) -> None:
+    """Refuses what does not go together."""
+    if options["eval_seconds"] is not None:
+        refuse_given(context, ("eval_every",), "and --val-interval say the same: give one of them")
+
+
+def run_options_of(options: dict[str, Any], out: Path, given_input: TrainingInput) -> RunOptions:
+    """What the user chose, for a run on `given_input` that writes to `out`."""
+    seconds: float | None = options["eval_seconds"]
     return RunOptions(
         out,
-        0 if seconds == 0 else every,
-        options[f"{PREFIX}eval_context"],
-        has_held_out,
-        held_out_sequences,
-        options[f"{PREFIX}save_every"],
-        options[f"{PREFIX}keep"],
-        options[f"{PREFIX}sample_every"],
-        seconds or None,
+        eval_every=0 if seconds == 0 else options["eval_every"],
+        eval_context=options["eval_context"],
+        has_held_out=given_input.has_held_out,
+        held_out_sequences=given_input.held_out_sequences,
+        save_every=options["save_every"],
+        keep=options["keep"],
+        sample_every=options["sample_every"],
+        eval_seconds=seconds or None,
     )

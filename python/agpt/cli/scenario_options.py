@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from agpt._engine import ArgumentError, FormatError
-from agpt.cli.conventions import CommandFailure, failure_of
+from agpt.cli.conventions import CommandFailure, failure_of, with_options
 from agpt.cli.data_options import INPUT_FILE
 from agpt.cli.preset_options import MODEL_PREFIX
 from agpt.cli.training_options import TRAIN_PREFIX
@@ -58,7 +58,10 @@ def training_data(function: Function) -> Function:
 
     The function takes `data`, `scenario` and `data_folder`.
     """
-    for option in (
+    return with_options(
+        function,
+        click.argument("data", type=INPUT_FILE, nargs=-1, metavar=DATA),
+        scenario_option(training_defaults),
         click.option(
             "--data-folder",
             type=click.Path(path_type=Path),
@@ -68,11 +71,7 @@ def training_data(function: Function) -> Function:
             show_default="the current one",
             help="The folder below which --scenario looks for its data.",
         ),
-        scenario_option(training_defaults),
-        click.argument("data", type=INPUT_FILE, nargs=-1, metavar=DATA),
-    ):
-        function = option(function)
-    return function
+    )
 
 
 def data_to_train_on(

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from agpt import SequenceTrie, Vocabulary
-from agpt.cli.conventions import refuse_given
+from agpt.cli.conventions import refuse_given, with_options
 from agpt.cli.data_options import INDEX_OPTIONS, INPUT_FILE, one_index
 from agpt.cli.index_inputs import require_readable
 from agpt.cli.progress import FractionProgress
@@ -27,38 +27,35 @@ OF_WINDOWS = (
     "train_window_order",
     "train_context",
     "train_stride",
-    "run_eval_context",
+    "eval_context",
 )
 
 
 def sequence_options(function: Function) -> Function:
     """Adds the options; the function takes them with the prefix `sequence_`."""
-    for option in reversed(
-        (
-            click.option(
-                "--sequences",
-                SEQUENCES,
-                is_flag=True,
-                help="DATA are JSON lines of prompts with completions, texts or tokens, with "
-                "weights: train on the tree of these sequences.",
-            ),
-            click.option(
-                "--train-prompts",
-                PROMPTS,
-                is_flag=True,
-                help="Predict the tokens of prompts too; they are context alone otherwise.",
-            ),
-            click.option(
-                "--val",
-                VALIDATION,
-                type=INPUT_FILE,
-                show_default="the part of DATA that --val-fraction says",
-                help="JSON lines of held-out sequences.",
-            ),
-        )
-    ):
-        function = option(function)
-    return function
+    return with_options(
+        function,
+        click.option(
+            "--sequences",
+            SEQUENCES,
+            is_flag=True,
+            help="DATA are JSON lines of prompts with completions, texts or tokens, with "
+            "weights: train on the tree of these sequences.",
+        ),
+        click.option(
+            "--train-prompts",
+            PROMPTS,
+            is_flag=True,
+            help="Predict the tokens of prompts too; they are context alone otherwise.",
+        ),
+        click.option(
+            "--val",
+            VALIDATION,
+            type=INPUT_FILE,
+            show_default="the part of DATA that --val-fraction says",
+            help="JSON lines of held-out sequences.",
+        ),
+    )
 
 
 def check_sequence_options(

@@ -8,9 +8,9 @@ import click
 from agpt import Model
 from agpt.cli.conventions import Command, common_options, emit
 from agpt.cli.data_options import INPUT_FILE
-from agpt.cli.glass_options import chosen_text, html_option, text_options
+from agpt.cli.glass_options import chosen_text, text_options
+from agpt.cli.output_options import html_option
 from agpt.cli.tables import table_text
-from agpt.files import require_writable
 from agpt.inspection.forward_trace import ForwardTrace, trace_of
 from agpt.inspection.pages import trace_page
 
@@ -24,8 +24,6 @@ def command(
     model: Path, text: str | None, tokens: str | None, html: Path | None, as_json: bool
 ) -> None:
     """Follow a text through the model file MODEL, stage by stage, on the reference backend."""
-    if html is not None:
-        require_writable(html)
     loaded = Model.load(model)
     read = chosen_text(loaded, text, tokens)
     trace = trace_of(loaded, read)

@@ -12,6 +12,7 @@ from agpt import ModelConfig, TrainConfig, TrieIndex
 from agpt.cli.config_options import config_options, given
 from agpt.cli.conventions import Command, common_options, emit, refuse_given
 from agpt.cli.data_options import INPUT_FILE, open_index
+from agpt.cli.output_options import plot_option
 from agpt.index_profile import (
     Profile,
     Sharing,
@@ -22,6 +23,7 @@ from agpt.index_profile import (
     unit_balance,
 )
 from agpt.model_config import PRESETS
+from agpt.profile_plots import draw_profile
 from agpt.training_cost import TrainingCost, predict_cost
 
 MODEL_PREFIX, TRAIN_PREFIX = "model_", "train_"
@@ -38,11 +40,7 @@ DEFAULT_RULE = "unigram"
     metavar="RULE",
     help="Balance of the units of unigram, bigram, ngram=N or balanced=SIZE.",
 )
-@click.option(
-    "--plot",
-    type=click.Path(path_type=Path),
-    help="Draw the profile into this .png, .svg or .pdf file.",
-)
+@plot_option("the profile")
 @click.option(
     "--predict",
     is_flag=True,
@@ -85,17 +83,11 @@ def command(
     if not predict:
         refuse_given(context, {"rate", "preset", *options}, "needs --predict")
     trie = open_index(index)
-    if plot is not None:
-        from agpt.plots import require_plotting
-
-        require_plotting(plot)
     profile = trie.profile()
     shared = sharing(trie, profile)
     balance = None if rule is None else unit_balance(trie, rule)
     cost = _cost(trie, preset, options, rate) if predict else None
     if plot is not None:
-        from agpt.profile_plots import draw_profile
-
         draw_profile(plot, trie, profile, rule or DEFAULT_RULE)
     lines = [*_table(profile), "", *_summary(trie, profile, shared)]
     if balance is not None:
