@@ -229,7 +229,7 @@ def _rates(run: RunRecord) -> list[Markup]:
                       ("positions", "positions")):  # fmt: skip
         if all(key in event for event in run.steps):
             means = _means_of_groups([event[key] for event in run.steps])
-            charts[name] = line_chart(name, [Series(name, numbers, means)], "steps", "")
+            charts[name] = line_chart(name, [Series(name, numbers, means)], "steps", name)
     return [switched("of each step", charts), *_time(run.steps)] if charts else []
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from agpt.html.charts import Series, bar_chart, line_chart
-from agpt.html.elements import Markup, element, number_text, switched, table
+from agpt.html.elements import Markup, element, number_text, setting_text, switched, table
 from agpt.html.heat_map import heat_map
 from agpt.html.page import Page
-from agpt.html.scales import Scale, linear_ticks, scale_of, tick_text
+from agpt.html.scales import Scale, linear_ticks, scale_of, tick_text, tick_texts
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -107,6 +107,47 @@ def test_scales_of_one_value_or_none_have_a_width() -> None:
 )
 def test_ticks_are_written_short(value: float, text: str) -> None:
     assert tick_text(value) == text
+
+
+@given(st.floats(-1e7, 1e7), st.floats(1e-3, 1e9))
+def test_the_ticks_of_a_scale_are_told_apart_in_one_unit_with_as_many_decimals(
+    low: float, width: float
+) -> None:
+    if width < 1e-4 * abs(low):
+        return
+    scale = Scale(low, low + width, 0, 1)
+    texts = tick_texts(scale)
+    assert len(set(texts)) == len(texts)
+    numbers = [text for text in texts if text != "0"]
+    assert len({text.lstrip("-0123456789.,") for text in numbers}) == 1
+    assert len({len(text.partition(".")[2]) for text in numbers}) == 1
+    size = {"": 1, "k": 1e3, "M": 1e6, "G": 1e9}
+    for text, tick in zip(texts, scale.ticks(), strict=True):
+        letter = text.lstrip("-0123456789.,")
+        told = float(text.removesuffix(letter).replace(",", "")) * size[letter]
+        assert told == pytest.approx(tick, rel=1e-5, abs=1e-9 * width)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "texts"),
+    [
+        (0, 3, ["0", "1", "2", "3"]),
+        (1.9, 3.1, ["2.0", "2.5", "3.0"]),
+        (0, 20_000, ["0", "5k", "10k", "15k", "20k"]),
+        (0, 4e-5, ["0", "1e-05", "2e-05", "3e-05", "4e-05"]),
+    ],
+)
+def test_ticks_stand_below_each_other_digit_by_digit(
+    low: float, high: float, texts: list[str]
+) -> None:
+    assert tick_texts(Scale(low, high, 0, 1)) == texts
+
+
+def test_a_list_that_repeats_is_told_by_its_runs() -> None:
+    pyramid = (16, 8, 8, 4, 4, 4, 4, 2, 2, 2, 2, 2, 2, 2, 2)
+    assert setting_text(pyramid) == "16, 2 \u00d7 8, 4 \u00d7 4, 8 \u00d7 2"
+    assert setting_text([1] * 64) == "64 \u00d7 1"
+    assert setting_text([12, 4]) == "12, 4"
 
 
 def test_numbers_are_written_for_people() -> None:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from agpt.html.elements import Markup, element, joined, number_text
-from agpt.html.scales import Scale, scale_of, tick_text
+from agpt.html.scales import Scale, scale_of, tick_texts
 
 WIDTH, HEIGHT = 560, 300
-LEFT, RIGHT, TOP, BOTTOM = 52, 24, 26, 44
+LEAST_LEFT, RIGHT, TOP, BOTTOM = 42, 24, 26, 44
+DIGIT_WIDTH = 9.5  # of the letters that phones get
 COLORS = 8
 READING_HELP = "Arrow keys read the values."
 
@@ -42,8 +43,8 @@ def line_chart(
 ) -> Markup:
     """A chart with a legend where it has several series; `label` says what it is to a reader."""
     series = [_drawable(one, log_x, log_y) for one in series]
-    x = scale_of([v for one in series for v in one.x], LEFT, WIDTH - RIGHT, log=log_x)
     y = scale_of([v for one in series for v in one.y], HEIGHT - BOTTOM, TOP, log=log_y)
+    x = scale_of([v for one in series for v in one.x], _left_of(y), WIDTH - RIGHT, log=log_x)
     plot = {
         "x": dataclasses.asdict(x) | {"label": x_label},
         "y": dataclasses.asdict(y) | {"label": y_label},
@@ -70,9 +71,9 @@ def bar_chart(
 ) -> Markup:
     """A histogram: counts[i] values lie from edges[i] to edges[i + 1]; `small` is without axes."""
     width, height = (168, 36) if small else (WIDTH, HEIGHT)
-    x = Scale(edges[0], edges[-1], *((0, width) if small else (LEFT, width - RIGHT)))
     bottom = height if small else height - BOTTOM
     y = scale_of(counts, bottom, 1 if small else TOP, zero=True)
+    x = Scale(edges[0], edges[-1], *((0, width) if small else (_left_of(y), width - RIGHT)))
     bars = [
         element(
             "rect",
@@ -127,15 +128,20 @@ def _kind(series: Series, number: int) -> str:
     return f"{color} faint" if series.faint else color
 
 
+def _left_of(y: Scale) -> float:
+    """Where a chart begins so that the numbers at its left find room."""
+    return max(LEAST_LEFT, 10 + DIGIT_WIDTH * max(map(len, tick_texts(y)), default=0))
+
+
 def _axes(x: Scale, y: Scale, x_label: str, y_label: str) -> list[Markup]:
     grid = [
         element("line", x1=x.start, x2=x.end, y1=y(tick), y2=y(tick)) for tick in y.ticks()
     ]  # fmt: skip
     numbers = [
-        *(element("text", tick_text(tick), x=x.start - 8, y=y(tick) + 4, text_anchor="end")
-          for tick in y.ticks()),
-        *(element("text", tick_text(tick), x=x(tick), y=y.start + 18, text_anchor="middle")
-          for tick in x.ticks()),
+        *(element("text", text, x=x.start - 8, y=y(tick) + 4, text_anchor="end")
+          for tick, text in zip(y.ticks(), tick_texts(y), strict=True)),
+        *(element("text", text, x=x(tick), y=y.start + 18, text_anchor="middle")
+          for tick, text in zip(x.ticks(), tick_texts(x), strict=True)),
     ]  # fmt: skip
     names = [
         element("text", x_label, class_="name", x=x.end, y=y.start + 37, text_anchor="end"),

@@ -1,6 +1,7 @@
 """Pieces of markup; whatever is not marked as markup is text and gets escaped."""
 
 import html
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -76,9 +77,10 @@ def definitions(values: Mapping[str, object], class_: str = "settings") -> Marku
 
 
 def setting_text(value: Any) -> Any:
-    """A setting as a page shows it."""
+    """A setting as people read it: 16, 2 \u00d7 8 is a list of three."""
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(str, value))
+        runs = ((one, len(list(same))) for one, same in itertools.groupby(value))
+        return ", ".join(f"{n} \u00d7 {one}" if n > 1 else str(one) for one, n in runs)
     if value is None or isinstance(value, bool):
         return {None: "none", True: "yes", False: "no"}[value]
     return value
@@ -87,6 +89,11 @@ def setting_text(value: Any) -> Any:
 def settings(values: Mapping[str, Any]) -> Markup:
     """The fields of a configuration."""
     return definitions({name.replace("_", " "): setting_text(v) for name, v in values.items()})
+
+
+def share_bar(share: float) -> Markup:
+    """A bar for the cell of a table; that of the share 1 is as wide as eight letters."""
+    return element("span", class_="bar", style=f"width:{8 * share:.3f}rem")
 
 
 def details(summary: str, *content: object) -> Markup:

@@ -5,6 +5,8 @@ import math
 from collections.abc import Iterable
 
 TICKS = 5
+MOST_DECIMALS = 6
+LEAST_WITH_DECIMALS = 1e-4  # smaller numbers are shorter as powers of ten
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +60,31 @@ def linear_ticks(low: float, high: float) -> list[float]:
 
 def tick_text(value: float) -> str:
     """A short form: 1,200 and 15k and 2.5M."""
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if abs(value) >= size:
-            return f"{value / (1e3 if letter == 'k' else size):.4g}{letter}"
-    return f"{value:,.4g}"
+    size, letter = _unit_of(value)
+    return f"{value / size:,.4g}{letter}"
+
+
+def tick_texts(scale: Scale) -> list[str]:
+    """The texts of a scale's ticks: of one unit and as many decimals where steps are equal."""
+    ticks = scale.ticks()
+    largest = max((abs(tick) for tick in ticks), default=0.0)
+    if scale.log or not LEAST_WITH_DECIMALS <= largest < math.inf:
+        return [tick_text(tick) for tick in ticks]
+    size, letter = _unit_of(largest)
+    scaled = [tick / size for tick in ticks]
+    decimals = next(
+        (n for n in range(MOST_DECIMALS) if all(_is_round(value, n) for value in scaled)),
+        MOST_DECIMALS,
+    )
+    return [f"{value:,.{decimals}f}{letter}" if value else "0" for value in scaled]
+
+
+def _is_round(value: float, decimals: int) -> bool:
+    return math.isclose(round(value, decimals), value, rel_tol=1e-6)
+
+
+def _unit_of(value: float) -> tuple[float, str]:
+    for least, size, letter in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
+        if abs(value) >= least:
+            return size, letter
+    return 1.0, ""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,14 @@ ROLES = (
     (r"head\.bias", "shift of each token's logit"),
 )
 """Names of tensors and what they are for, as docs/looking_glass.md says it."""
+PARTS = {
+    "embeddings": "embedding",
+    "attention": ".attention.",
+    "MLP": ".mlp.",
+    "norms": "norm",
+    "head": "head",
+}
+"""Parts of a model, and what stands in the names of their tensors; the first that does counts."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +50,14 @@ class TensorSummary:
     max: float
     mean: float
     std: float
+
+
+def parameters_by_part(summaries: Iterable[TensorSummary]) -> dict[str, int]:
+    """How many numbers each part of the model has; parts that it lacks are left out."""
+    counts = dict.fromkeys(PARTS, 0)
+    for summary in summaries:
+        counts[next(part for part, word in PARTS.items() if word in summary.name)] += summary.count
+    return {part: count for part, count in counts.items() if count > 0}
 
 
 def role_of(name: str, tied_head: bool = False) -> str:
