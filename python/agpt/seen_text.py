@@ -6,7 +6,7 @@ a training text. The held-out part of the very text that the run was made on is 
 it shares with the rest, it shares by nature.
 """
 
-from agpt._engine import ArgumentError
+from agpt._engine import ArgumentError, SequenceTrie
 from agpt.checkpoint import TrainingState
 from agpt.text_fingerprint import Overlap, overlap
 from agpt.token_text import TRAIN, VALIDATION, TokenText
@@ -35,3 +35,12 @@ def refuse_seen(
         "score would say little about new text: name another text, or score it as training text "
         "with --split train (of a --corpus, all of it with --val-fraction 0)"
     )
+
+
+def refuse_seen_sequences(sequences: SequenceTrie, split: str, state: TrainingState | None) -> None:
+    """Raises ArgumentError for the very sequences that were trained on, unless `split` says so."""
+    if state is not None and sequences.hash == state.data.text_hash and split != TRAIN:
+        raise ArgumentError(
+            "the model was trained on these very sequences, so their score would say little about "
+            "new ones: name held-out ones, or score them as training data with --split train"
+        )

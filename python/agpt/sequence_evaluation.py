@@ -6,6 +6,8 @@ from typing import Any
 
 from agpt._engine import SequenceTrie
 from agpt.evaluation import perplexity_of
+from agpt.model import Model
+from agpt.train_config import TrainConfig
 from agpt.trainer import Trainer
 
 
@@ -49,3 +51,14 @@ def evaluate_tree(trainer: Trainer, sequences: SequenceTrie) -> SequenceEvaluati
         perplexity=perplexity_of(loss),
         seconds=time.perf_counter() - start,
     )
+
+
+def evaluate_sequences(
+    model: Model, sequences: SequenceTrie, *, backend: str = "cpu", threads: int = 0
+) -> SequenceEvaluation:
+    """Scores a tree of sequences from scratch.
+
+    ArgumentError where the vocabularies differ or a sequence is longer than the model's context.
+    """
+    config = TrainConfig(optimizer="sgd", threads=threads)
+    return evaluate_tree(Trainer(model, sequences, config, backend), sequences)

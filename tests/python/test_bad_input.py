@@ -187,8 +187,8 @@ def test_an_unknown_option(run_command: RunCommand, command: Any) -> None:
         (["build", "x.txt", "--depth", "deep"], "'deep' is not a valid integer"),
         (["train", "x.txt", "--optimizer", "adagrad"], "'adagrad' is not one of"),
         (["train", "x.txt", "--heads", "many"], "neither a number of heads nor a list"),
-        (["perplexity", "m.safetensors"], "--corpus or with --index"),
-        (["perplexity", "m.safetensors", "--corpus", "a", "--index", "b"], "one of the two"),
+        (["perplexity", "m.safetensors"], "one of the three"),
+        (["perplexity", "m.safetensors", "--corpus", "a", "--index", "b"], "one of the three"),
         (["dance"], "No such command 'dance'"),
     ],
 )

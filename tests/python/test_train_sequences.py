@@ -1,6 +1,7 @@
 """agpt-train --sequences: from JSON lines to a model that is evaluated, resumed and generates."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from agpt import Model, Trainer, read_sequences
 from agpt.cli.generate import command as generate
+from agpt.cli.perplexity import command as perplexity
 from agpt.cli.train import command as train
 from agpt.run_files import log_path_of, numbered_checkpoints
 from click.testing import Result
@@ -65,6 +67,44 @@ def test_a_file_of_held_out_sequences_is_what_the_trainer_evaluates(
     loss = Trainer(model, tree).evaluate_sequences(others)
     assert result["evaluation"]["loss"] == pytest.approx(loss, rel=1e-6)
     assert result["evaluation"]["weight"] == others.total_weight
+
+
+def test_a_saved_model_scores_sequences_as_its_training_run_did(
+    lines: Path, tmp_path: Path, run_json: RunJson, run_command: RunCommand
+) -> None:
+    held_out = tmp_path / "held_out.jsonl"
+    held_out.write_text('{"prompt": "5+1=", "completions": ["6", "7"], "weights": [1, 0.5]}\n')
+    trained = run_json(train, lines, "--sequences", "--val", held_out, "--steps", "3", *TINY)
+    options = [trained["model"], "--sequences", held_out]
+    scored = run_json(perplexity, *options)
+    assert scored["loss"] == pytest.approx(trained["evaluation"]["loss"], rel=1e-6)
+    assert scored["weight"] == trained["evaluation"]["weight"] == 2 * 1.5
+    assert scored["perplexity"] == pytest.approx(math.exp(scored["loss"]))
+    assert run_json(perplexity, *options, "--train-prompts")["weight"] == 6 * 1.5
+    twice = run_json(perplexity, *options, "--sequences", held_out)
+    assert twice["n_sequences"] == 2 * scored["n_sequences"]
+    assert twice["loss"] == pytest.approx(scored["loss"], rel=1e-6)
+
+
+def test_sequences_are_scored_whole_and_not_those_that_were_trained_on(
+    lines: Path, tmp_path: Path, run_json: RunJson, run_command: RunCommand
+) -> None:
+    run = [lines, "--sequences", "--val-fraction", "0", "--steps", "2"]
+    model = run_json(train, *run, *TINY)["model"]
+    result = run_command(perplexity, model, "--sequences", lines)
+    assert_fails(result, DATA, "trained on these very sequences", "--split train")
+    scored = run_json(perplexity, model, "--sequences", lines, "--split", "train")
+    assert scored["n_sequences"] == 2 * 36
+    for option in (["--stride", "1"], ["--by-depth"], ["--val-fraction", "0.1"]):
+        result = run_command(perplexity, model, "--sequences", lines, *option)
+        assert_fails(result, USAGE, f"{option[0]} is for texts: sequences are scored whole")
+    result = run_command(perplexity, model, "--sequences", lines, "--index", lines)
+    assert_fails(result, USAGE, "one of the three")
+    result = run_command(perplexity, model, "--corpus", lines, "--train-prompts")
+    assert_fails(result, USAGE, "--train-prompts is for sequences")
+    long = tmp_path / "long.jsonl"
+    long.write_text('{"prompt": "1+2+3+4+5+1=", "completion": "16"}\n')
+    assert_fails(run_command(perplexity, model, "--sequences", long), DATA, "context")
 
 
 def test_a_run_is_resumed_on_the_same_sequences_only(

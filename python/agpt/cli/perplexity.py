@@ -13,17 +13,20 @@ import numpy.typing as npt
 
 from agpt import ArgumentError, Corpus, Model, TrieIndex, Vocabulary
 from agpt.checkpoint import TrainingState, read_checkpoint
-from agpt.cli.conventions import Command, common_options, emit
+from agpt.cli.conventions import Command, common_options, emit, refuse_given
 from agpt.cli.data_options import INPUT_FILE, one_index, open_index, text_field_option
 from agpt.cli.index_inputs import read_texts
+from agpt.data.sequences import read_sequences
 from agpt.data.tokenizer import KIND as TOKENIZER_KIND
 from agpt.data.tokenizer import TextTokenizer
 from agpt.evaluation import Evaluation, evaluate
-from agpt.seen_text import refuse_seen, seen_in_training
+from agpt.seen_text import refuse_seen, refuse_seen_sequences, seen_in_training
+from agpt.sequence_evaluation import evaluate_sequences
 from agpt.token_text import ALL, SPLITS, TokenText, require_same_vocabulary, text_of_split
 from agpt.training_data import TrainingData
 
 DEPTH_FOR_SPLIT = 1  # only the split of the index is used
+OF_TEXTS = ("val_fraction", "context", "stride", "token_range", "by_depth", "skip_unknown")
 UNKNOWN_DATA = TrainingData("", val_fraction=0.1, split_seed=0, reverse=False)
 
 
@@ -48,6 +51,18 @@ def _read_range(
 )
 @text_field_option
 @click.option("--index", type=INPUT_FILE, help="An index of agpt-build, which knows its split.")
+@click.option(
+    "--sequences",
+    type=INPUT_FILE,
+    multiple=True,
+    help="JSON lines of sequences as agpt-train --sequences reads them, each scored whole; again "
+    "for more files.",
+)
+@click.option(
+    "--train-prompts",
+    is_flag=True,
+    help="With --sequences: score the tokens of prompts too; they are context alone otherwise.",
+)
 @click.option(
     "--split",
     type=click.Choice(SPLITS),
@@ -94,11 +109,15 @@ def _read_range(
 @click.option("--backend", default="cpu", show_default=True, help="What computes.")
 @click.option("--threads", type=int, default=0, show_default="0: all cores", help="Threads.")
 @common_options
+@click.pass_context
 def command(
+    click_context: click.Context,
     model: Path,
     corpus: tuple[Path, ...],
     text_field: str,
     index: Path | None,
+    sequences: tuple[Path, ...],
+    train_prompts: bool,
     split: str,
     val_fraction: float | None,
     context: int | None,
@@ -111,10 +130,20 @@ def command(
     as_json: bool,
 ) -> None:
     """Score a text with the model file MODEL."""
-    if (not corpus) == (index is None):
-        raise click.UsageError("name the text with --corpus or with --index, one of the two")
+    if bool(corpus) + (index is not None) + bool(sequences) != 1:
+        raise click.UsageError(
+            "name what to score with --corpus, --index or --sequences, one of the three"
+        )
     checkpoint = read_checkpoint(model)
     loaded, state = Model.from_checkpoint(checkpoint), checkpoint.training
+    if sequences:
+        refuse_given(click_context, OF_TEXTS, "is for texts: sequences are scored whole")
+        tree = read_sequences(sequences, vocabulary=loaded.vocabulary, train_prompts=train_prompts)
+        refuse_seen_sequences(tree, split, state)
+        scored = evaluate_sequences(loaded, tree, backend=backend, threads=threads)
+        emit(as_json, {"model": str(model), **scored.to_dict()}, str(scored))
+        return
+    refuse_given(click_context, ("train_prompts",), "is for sequences: name them with --sequences")
     if (index_file := index or one_index(corpus)) is not None:
         part = _part_of_index(loaded, index_file, split)
     else:
