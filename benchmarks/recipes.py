@@ -2,13 +2,15 @@
 
     python benchmarks/recipes.py CORPUS [--depth 32] [--positions 6e6] [--equal-time FILE]
                                  [--recipes "windows|tails 0.25"] [--seeds 0,1,2] [--jobs 2]
+                                 [--settings "lr=3e-3|lr=6e-3,positions_per_step=1024"]
 
 The model has 108k parameters (two layers, width 64) and learns from the first 90 % of the text; the
 last 10 %, which no recipe saw, is scored at the trained context: all positions of disjoint
 windows, and with the full context before every prediction (stride 1). The difference to the first
 recipe is taken seed by seed, which have the same initial weights. Equal time: the first recipe
 gets that many positions, and each other one as many as it makes in the same CPU time, by the
-rates of the runs in FILE, which an earlier call wrote with --json.
+rates of the runs in FILE, which an earlier call wrote with --json. With --settings every recipe
+runs with each of them: fields of TrainConfig, and init of the model.
 """
 
 import argparse
@@ -32,9 +34,11 @@ COMMON = {
     "clip_norm": 1.0,
     "schedule": "warmup-cosine",
     "warmup_steps": 100,
+    "lr": 3e-3,
     "threads": 1,
 }
 CALIBRATION_STEPS = 40
+POSITIONS_PER_STEP = 2048
 UNITS_OF_THE_TRIE = ("bigram", "root-child")
 
 
@@ -73,8 +77,9 @@ RATES = (0.0625, 0.125, 0.25, 0.5)
 def run_one(job: dict[str, Any]) -> dict[str, Any]:
     """Train one model and score it."""
     index = agpt.TrieIndex.open(job["index"])
-    config = agpt.ModelConfig(vocab_size=index.vocab_size, context=index.depth, init="gpt2")
-    settings = COMMON | {"lr": job["lr"], "seed": job["seed"]} | job["recipe"]
+    settings = COMMON | {"seed": job["seed"]} | job["recipe"]
+    init = settings.pop("init", "gpt2")
+    config = agpt.ModelConfig(vocab_size=index.vocab_size, context=index.depth, init=init)
     steps = calibrated_steps(index, config, settings, job["positions"])
     result = train_and_score(index, config, agpt.TrainConfig(**settings, steps=steps))
     return {"name": job["name"], "seed": job["seed"], **result}
@@ -108,25 +113,46 @@ def rates(path: str) -> dict[str, float]:
 
 
 def jobs_of(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """One job for each recipe and seed."""
-    known = recipes(arguments.window, arguments.positions_per_step)
-    names = list(known) if arguments.recipes is None else arguments.recipes.split("|")
-    positions = dict.fromkeys(names, arguments.positions)
+    """One job for each recipe, each of the settings and each seed."""
+    runs: dict[str, dict[str, Any]] = {}
+    for text in arguments.settings.split("|"):
+        settings = settings_of(text)
+        known = recipes(arguments.window, settings.pop("positions_per_step", POSITIONS_PER_STEP))
+        names = list(known) if arguments.recipes is None else arguments.recipes.split("|")
+        for name in names:
+            runs[f"{name}, {text}" if text else name] = known[name] | settings
+    positions = dict.fromkeys(runs, arguments.positions)
     if arguments.equal_time:
         rate = rates(arguments.equal_time)
-        positions = {name: arguments.positions * rate[name] / rate[names[0]] for name in names}
-    common = {"index": arguments.index, "lr": arguments.lr}
+        first = next(iter(runs))
+        positions = {name: arguments.positions * rate[name] / rate[first] for name in runs}
     return [
         {
             "name": name,
             "seed": seed,
-            "recipe": known[name],
+            "recipe": recipe,
             "positions": positions[name],
-            **common,
+            "index": arguments.index,
         }
         for seed in map(int, arguments.seeds.split(","))
-        for name in names
+        for name, recipe in runs.items()
     ]
+
+
+def settings_of(text: str) -> dict[str, Any]:
+    """The settings in a text such as lr=3e-3,positions_per_step=1024; a word is a string."""
+    pairs = (pair.split("=") for pair in text.split(",") if pair)
+    return {name: number(value) for name, value in pairs}
+
+
+def number(text: str) -> int | float | str:
+    """The number that a text says, or the text."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
 
 
 def summary(results: list[dict[str, Any]]) -> list[str]:
@@ -174,8 +200,7 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--positions", type=float, default=6e6)
     parser.add_argument("--equal-time", metavar="FILE", help="with the rates of these runs")
-    parser.add_argument("--lr", type=float, default=3e-3)
-    parser.add_argument("--positions-per-step", type=int, default=2048)
+    parser.add_argument("--settings", default="", help="NAME=VALUE,... | NAME=VALUE,... | ...")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time, one thread each")
     parser.add_argument("--json", help="write the result to this file")
     arguments = parser.parse_args()

@@ -37,7 +37,6 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10_000)
     parser.add_argument("--windows-per-step", type=int, default=8)
     parser.add_argument("--walks", default="bridge,space", help="of: " + ", ".join(WALKS))
-    parser.add_argument("--lr", type=float, default=3e-3)
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--json", help="write the result to this file")
     arguments = parser.parse_args()
