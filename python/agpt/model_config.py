@@ -18,7 +18,7 @@ Initialisation = Literal["microgpt", "gpt2", "karpathy-a", "karpathy-b"]
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
-    """A decoder-only transformer, pre-norm; the defaults are the preset microgpt.
+    """A decoder-only transformer, pre-norm; the defaults are the preset agpt.
 
     `heads` may be given as a number of equal heads, the name of a family (agpt.head_widths) or the
     list of their widths, which sum to `d_model`; it reads back as the tuple of widths. `d_ff` reads
@@ -47,7 +47,7 @@ class ModelConfig:
     embedding_norm: bool = setting(False, "A norm behind the embedding.")
     final_norm: bool = setting(True, "A norm before the head.")
     tied_head: bool = setting(False, "The head is the transposed embedding.")
-    init: Initialisation = setting("microgpt", "How parameters are initialised.")
+    init: Initialisation = setting("gpt2", "How parameters are initialised.")
 
     def __post_init__(self) -> None:
         """Brings `heads` and `d_ff` into full form; ArgumentError for what does not fit."""
@@ -111,7 +111,7 @@ class ModelConfig:
 
     @classmethod
     def from_spec(
-        cls, spec: str, vocab_size: int, preset: str = "microgpt", **changes: Any
+        cls, spec: str, vocab_size: int, preset: str = "agpt", **changes: Any
     ) -> "ModelConfig":
         """A preset with the width, heads, layers and MLP of a spec, such as d64n2 or d4x16n2ff256.
 
@@ -142,7 +142,8 @@ _KARPATHY: dict[str, Any] = {
 }
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "microgpt": {},
+    "agpt": {},
+    "microgpt": {"init": "microgpt"},
     "karpathy-a": _KARPATHY | {"context": 8, "activation": "relu2", "init": "karpathy-a"},
     "karpathy-b": _KARPATHY | {"context": 16, "activation": "relu", "init": "karpathy-b"},
     "nanogpt": {
@@ -151,7 +152,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "position": "learned",
         "activation": "gelu",
         "tied_head": True,
-        "init": "gpt2",
     },
 }
 """Settings of known systems, as differences from the defaults of ModelConfig."""

@@ -133,7 +133,7 @@ def test_a_spec_and_settings_that_disagree_are_refused() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_models_of_every_family_read_back_from_their_spec(name: str) -> None:
-    config = ModelConfig.preset("microgpt", 65, heads=name)
+    config = ModelConfig.preset("agpt", 65, heads=name)
     assert ModelConfig.from_spec(config.spec, 65) == config
 
 

@@ -13,6 +13,12 @@ def test_microgpt_has_the_published_number_of_parameters() -> None:
     assert ModelConfig.preset("microgpt", 65, d_model=128, heads=8).n_parameters == 413_505
 
 
+def test_the_default_preset_is_microgpt_with_other_initial_weights() -> None:
+    ours, microgpt = (ModelConfig.preset(name, 65) for name in ("agpt", "microgpt"))
+    assert ours == ModelConfig(vocab_size=65) == dataclasses.replace(microgpt, init="gpt2")
+    assert microgpt.init == "microgpt"
+
+
 def test_karpathys_models_have_their_published_number_of_parameters() -> None:
     assert ModelConfig.preset("karpathy-a", 27).n_parameters == 4_064
     assert ModelConfig.preset("karpathy-b", 27).n_parameters == 4_192
@@ -71,7 +77,7 @@ def test_unknown_and_missing_settings_are_refused() -> None:
         ModelConfig.from_dict({"vocab_size": 5, "dropout": 0.1})
     with pytest.raises(ArgumentError, match="needs the setting 'vocab_size'"):
         ModelConfig.from_dict({})
-    with pytest.raises(ArgumentError, match="preset 'gpt5' is unknown: choose from microgpt"):
+    with pytest.raises(ArgumentError, match="preset 'gpt5' is unknown: choose from agpt, microgpt"):
         ModelConfig.preset("gpt5", 65)
 
 

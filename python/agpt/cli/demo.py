@@ -122,7 +122,7 @@ class _Demo:
         return _Run(mode, trainer.model, steps, positions, seconds, evaluation)
 
     def _trainer(self, mode: str, index: TrieIndex, steps: int) -> Trainer:
-        config = ModelConfig.preset("microgpt", index.vocab_size, context=DEPTH)
+        config = ModelConfig(index.vocab_size, context=DEPTH)
         model = Model(config, self._seed, vocabulary=index.vocabulary)
         train_config = TrainConfig.from_dict(
             {

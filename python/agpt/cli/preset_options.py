@@ -34,7 +34,7 @@ def preset_options(function: Function) -> Function:
         click.option(
             "--preset",
             type=click.Choice(list(PRESETS)),
-            default="microgpt",
+            default="agpt",
             show_default=True,
             help="The architecture that the options of the model change; karpathy-a and karpathy-b "
             "also train, by default, as those scripts do: on lines, with float64.",

@@ -54,7 +54,7 @@ DEFAULT_RULE = "unigram"
 @click.option(
     "--preset",
     type=click.Choice(list(PRESETS)),
-    default="microgpt",
+    default="agpt",
     show_default=True,
     help="The architecture that the options of the model change.",
 )
