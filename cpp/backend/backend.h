@@ -84,6 +84,20 @@ class TokenTables {
   virtual void add_by_token(Index columns, Index begin, Index end, Rows<Real> m, Rows<Real> sum) = 0;
 };
 
+/// Attention without keys and values, for few queries that see many rows: instead of every row by the key and value
+/// weights, each query is multiplied by the key weights and each mean of rows by the value weights.
+template <class Real>
+class AbsorbedAttention {
+ public:
+  virtual ~AbsorbedAttention() = default;
+  /// Whether it can take keys that are there, as rotated ones must be, and leave out the values alone.
+  virtual bool takes_keys() const = 0;
+  /// out = what Stream::attend() gives the rows of the tiles, up to rounding, if keys and values of row r were the
+  /// columns [d, 2d) and [2d, 3d) of x[r] W + b of linear layer `layer`. qkv has their queries and, if has_keys, all keys.
+  virtual void attend_absorbed(int layer, bool has_keys, Index first_tile, Index end_tile, Rows<Real> x, Rows<Real> qkv,
+                               Rows<Real> out) = 0;
+};
+
 /// An ordered queue of operations with its own scratch memory.
 template <class Real>
 class Stream {
@@ -112,8 +126,9 @@ class Stream {
 
   /// y = x W + b, plus residual where residual.data is not null (residual may be y itself).
   virtual void linear(int layer, Index begin, Index end, Rows<Real> x, Rows<Real> y, Rows<Real> residual) = 0;
-  /// The columns of y = x W + b from `first_column` on; those before it are left as they are or written, too.
-  virtual void linear_from(int layer, Index /*first_column*/, Index begin, Index end, Rows<Real> x, Rows<Real> y) {
+  /// The columns [first_column, end_column) of y = x W + b; the others are left as they are or written, too.
+  virtual void linear_columns(int layer, Index /*first_column*/, Index /*end_column*/, Index begin, Index end,
+                              Rows<Real> x, Rows<Real> y) {
     linear(layer, begin, end, x, y, {});
   }
   /// dx = dy W'.
@@ -153,6 +168,8 @@ class Stream {
 
   /// Null where computing each row anew is no slower than looking it up.
   virtual TokenTables<Real>* token_tables() { return nullptr; }
+  /// Null where computing all keys and values is no slower.
+  virtual AbsorbedAttention<Real>* absorbed_attention() { return nullptr; }
 
   /// m = 0.
   virtual void clear(Index columns, Index begin, Index end, Rows<Real> m) = 0;

@@ -21,6 +21,15 @@ void RowBatch::clear() {
   n_leading_ghosts = first_scored_tile = 0;
 }
 
+void RowBatch::keep_first(Index rows) {
+  const auto n = static_cast<size_t>(rows);
+  token.resize(n);
+  position.resize(n);
+  parent.resize(n);
+  weight.resize(n);
+  target_begin.resize(n + 1);
+}
+
 int32_t RowBatch::begin_row(Token row_token, int32_t row_position, int32_t row_parent) {
   token.push_back(static_cast<int32_t>(row_token));
   position.push_back(row_position);

@@ -37,6 +37,8 @@ struct RowBatch {
   }
 
   void clear();
+  /// Removes the rows from `rows` on; none has targets.
+  void keep_first(Index rows);
   /// Appends a row and returns its number. Its targets are those added with add_target() before end_row().
   int32_t begin_row(Token row_token, int32_t row_position, int32_t row_parent);
   void add_target(Token target, double target_mass);

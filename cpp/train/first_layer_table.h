@@ -27,6 +27,8 @@ class FirstLayerTable {
   /// not; otherwise the table is off. Batches must begin after it.
   void start(Index n_rows, bool has_gradient);
   bool is_on() const { return is_on_; }
+  /// Whether a start() may turn it on at all.
+  bool is_possible() const { return n_rows_ > 0; }
 
   /// qkv of the rows [begin, end) of the stream's batch.
   void look_up(Index begin, Index end, Rows<Real> qkv) {

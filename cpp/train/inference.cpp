@@ -8,12 +8,17 @@
 
 #include "cpp/base/denormals.h"
 #include "cpp/base/error.h"
+#include "cpp/base/exponential.h"
 
 namespace agpt {
 namespace {
 
 // Rows that are read again go through the layers so many at a time at least, so that activations stay in cache.
 constexpr Index kRowsReadTogether = 256;
+
+// So many samples are written side by side as keep their queries, keys and values in cache, but so many at least, for
+// the weights are read once for all of them.
+constexpr Index kCachedBytes = Index{1} << 20, kFewestSamples = 16;
 
 }  // namespace
 
@@ -50,24 +55,16 @@ Token sample_token(std::span<const double> logits, const GenerationConfig& confi
     std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return logits[a] > logits[b]; });
     while (kept < order.size() && logits[order[kept]] == logits[order[kept - 1]]) ++kept;
   }
-  std::vector<double> share(kept);
-  double sum = 0;
-  for (size_t i = 0; i < kept; ++i)
-    sum += share[i] = std::exp((logits[token_at(i)] - logits[best]) / config.temperature);
+  std::vector<double> reached(kept);  // first the shares, then their sums up to each
+  for (size_t i = 0; i < kept; ++i) reached[i] = (logits[token_at(i)] - logits[best]) / config.temperature;
+  exponentials(reached);
+  std::partial_sum(reached.begin(), reached.end(), reached.begin());
   if (config.top_p < 1) {
-    double reached = 0;
-    for (size_t i = 0; i < kept; ++i) {
-      reached += share[i];
-      if (reached >= config.top_p * sum) kept = i + 1;
-    }
-    sum = reached;
+    const auto enough = std::ranges::lower_bound(reached, config.top_p * reached.back());
+    reached.erase(enough + 1, reached.end());
   }
-  double left = uniform() * sum;
-  for (size_t i = 0; i < kept; ++i) {
-    left -= share[i];
-    if (left < 0) return static_cast<Token>(token_at(i));
-  }
-  return static_cast<Token>(token_at(kept - 1));  // rounding left a rest
+  const auto drawn = std::ranges::upper_bound(reached, uniform() * reached.back());
+  return static_cast<Token>(token_at(static_cast<size_t>(std::min(drawn, reached.end() - 1) - reached.begin())));
 }
 
 template <class Real>
@@ -185,63 +182,106 @@ template <class Real>
 std::vector<std::vector<Token>> Inference<Real>::generate(std::span<const Token> prompt, const GenerationConfig& config,
                                                           const std::function<void(Index)>& progress) {
   require_fitting(prompt, config);
-  const auto n_samples = static_cast<size_t>(config.n_samples);
   const std::vector<Token> read = read_of_prompt(prompt, config);
   const auto n_read = static_cast<Index>(read.size());
   const bool reads_again = n_read + config.max_tokens > model_.context;
-  const Index capacity =
-      reads_again ? model_.context * config.n_samples : n_read + config.max_tokens * config.n_samples;
+  const Index rows_of_sample = reads_again ? model_.context : config.max_tokens;
+  const Index at_a_time = samples_at_a_time(config.n_samples, rows_of_sample);
+  const Index capacity = n_read + rows_of_sample * at_a_time;
 
-  std::vector<std::vector<Token>> texts(n_samples, {prompt.begin(), prompt.end()});
-  std::vector<std::function<double()>> uniforms(n_samples, config.uniform);
-  if (!config.uniform)
-    for (size_t s = 0; s < n_samples; ++s)
-      uniforms[s] = [random = Random(mix_bits(config.seed) + s)]() mutable { return random.uniform(); };
-  batch_.clear();
-  std::vector<int32_t> last(n_samples, append_chain(read, -1));
-  std::vector<bool> ended(n_samples, false);
-  const Index columns = model_.vocab_size;
-  Index first_read = last[0];
-  std::vector<Real> rows = rows_from(compute(0, first_read, capacity), columns, first_read);
-  std::vector<double> logits(static_cast<size_t>(columns));
-
-  for (Index n = 0; n < config.max_tokens; ++n) {
-    for (size_t s = 0; s < n_samples; ++s) {
-      if (ended[s]) continue;
-      const Real* row = rows.data() + (last[s] - first_read) * columns;
-      logits.assign(row, row + columns);
-      const std::span<const Token> text = texts[s];
-      penalise_repetition(logits, text.last(std::min(text.size(), static_cast<size_t>(config.repetition_window))),
-                          config.repetition_penalty);
-      if (config.excluded_token >= 0)
-        logits[static_cast<size_t>(config.excluded_token)] = -std::numeric_limits<double>::infinity();
-      const Token next = sample_token(logits, config, uniforms[s]);
-      ended[s] = static_cast<int64_t>(next) == config.stop_token;
-      if (!ended[s]) texts[s].push_back(next);
-    }
-    if (progress) progress(n + 1);
-    const auto running = std::find(ended.begin(), ended.end(), false) - ended.begin();
-    if (n + 1 == config.max_tokens || running == config.n_samples) break;
-
-    // All samples that have not ended are equally long.
-    const bool full = batch_.position[static_cast<size_t>(last[static_cast<size_t>(running)])] + 1 == model_.context;
-    if (full) batch_.clear();
-    Index begin = batch_.n_rows();
-    for (size_t s = 0; full && s < n_samples; ++s) {
-      if (ended[s]) continue;
-      const std::vector<Token> read = reread_of(texts[s], config);
-      last[s] = append_chain(std::span(read).first(read.size() - 1), -1);
-      if (batch_.n_rows() - begin < kRowsReadTogether) continue;
-      compute(begin, batch_.n_rows(), capacity);
-      begin = batch_.n_rows();
-    }
-    first_read = batch_.n_rows();  // of the rows before it no logits are needed
-    for (size_t s = 0; s < n_samples; ++s)
-      if (!ended[s]) last[s] = append_chain(std::span(texts[s]).last(1), last[s]);
-    rows = rows_from(compute(begin, first_read, capacity), columns, first_read);
+  std::vector<Sample> samples(static_cast<size_t>(config.n_samples));
+  for (size_t s = 0; s < samples.size(); ++s) {
+    samples[s].text.assign(prompt.begin(), prompt.end());
+    samples[s].uniform = config.uniform;
+    if (!config.uniform)
+      samples[s].uniform = [random = Random(mix_bits(config.seed) + s)]() mutable { return random.uniform(); };
   }
-  for (std::vector<Token>& text : texts) text.erase(text.begin(), text.begin() + static_cast<Index>(prompt.size()));
-  return texts;
+  std::vector<Real> behind_prompt;
+  for (Index first = 0; first < config.n_samples; first += at_a_time) {
+    if (reads_again || first == 0) {
+      batch_.clear();
+      append_chain(read, -1);
+      behind_prompt = rows_from(compute(0, n_read - 1, capacity), model_.vocab_size, n_read - 1);
+    } else {
+      batch_.keep_first(n_read);
+    }
+    const Index n_here = std::min(at_a_time, config.n_samples - first);
+    write(std::span(samples).subspan(static_cast<size_t>(first), static_cast<size_t>(n_here)), behind_prompt, config,
+          capacity, [&](Index n) {
+            if (progress) progress((first * config.max_tokens + n_here * n) / config.n_samples);
+          });
+  }
+  std::vector<std::vector<Token>> written;
+  for (const Sample& sample : samples)
+    written.emplace_back(sample.text.begin() + static_cast<Index>(prompt.size()), sample.text.end());
+  return written;
+}
+
+template <class Real>
+Index Inference<Real>::samples_at_a_time(Index n_samples, Index rows_of_sample) const {
+  if (backend_->joined_rows() > 0) return n_samples;  // a device wants them all
+  const Index bytes = rows_of_sample * model_.n_layers * padded_width(3 * model_.d_model) * Index{sizeof(Real)};
+  const Index most = std::max(kFewestSamples, kCachedBytes / std::max<Index>(1, bytes));
+  const Index n_times = (n_samples + most - 1) / most;
+  return (n_samples + n_times - 1) / n_times;
+}
+
+template <class Real>
+void Inference<Real>::write(std::span<Sample> samples, std::span<const Real> behind_prompt,
+                            const GenerationConfig& config, Index capacity,
+                            const std::function<void(Index)>& progress) {
+  const Index columns = model_.vocab_size;
+  const auto last_read = static_cast<int32_t>(batch_.n_rows()) - 1;
+  for (Sample& sample : samples) sample.last_row = last_read;
+  Index first_row = last_read;
+  std::vector<Real> rows(behind_prompt.begin(), behind_prompt.end());
+  std::vector<double> logits(static_cast<size_t>(columns));
+  for (Index n = 0; n < config.max_tokens; ++n) {
+    for (Sample& sample : samples) {
+      if (sample.has_ended) continue;
+      const Real* row = rows.data() + (sample.last_row - first_row) * columns;
+      logits.assign(row, row + columns);
+      const Token next = next_token(logits, sample, config);
+      sample.has_ended = static_cast<int64_t>(next) == config.stop_token;
+      if (!sample.has_ended) sample.text.push_back(next);
+    }
+    progress(n + 1);
+    if (n + 1 == config.max_tokens || std::ranges::all_of(samples, &Sample::has_ended)) return;
+    const Index begin = make_room(samples, config, capacity);
+    first_row = batch_.n_rows();  // of the rows before it no logits are needed
+    for (Sample& sample : samples)
+      if (!sample.has_ended) sample.last_row = append_chain(std::span(sample.text).last(1), sample.last_row);
+    rows = rows_from(compute(begin, first_row, capacity), columns, first_row);
+  }
+}
+
+template <class Real>
+Token Inference<Real>::next_token(std::span<double> logits, const Sample& sample, const GenerationConfig& config) {
+  const std::span<const Token> text = sample.text;
+  if (config.repetition_penalty != 1)
+    penalise_repetition(logits, text.last(std::min(text.size(), static_cast<size_t>(config.repetition_window))),
+                        config.repetition_penalty);
+  if (config.excluded_token >= 0)
+    logits[static_cast<size_t>(config.excluded_token)] = -std::numeric_limits<double>::infinity();
+  return sample_token(logits, config, sample.uniform);
+}
+
+template <class Real>
+Index Inference<Real>::make_room(std::span<Sample> samples, const GenerationConfig& config, Index capacity) {
+  // All samples that have not ended are equally long.
+  const auto running = std::ranges::find(samples, false, &Sample::has_ended);
+  const bool is_full = batch_.position[static_cast<size_t>(running->last_row)] + 1 == model_.context;
+  if (is_full) batch_.clear();
+  Index begin = batch_.n_rows();
+  for (Sample& sample : samples) {
+    if (!is_full || sample.has_ended) continue;
+    const std::vector<Token> read = reread_of(sample.text, config);
+    sample.last_row = append_chain(std::span(read).first(read.size() - 1), -1);
+    if (batch_.n_rows() - begin < kRowsReadTogether) continue;
+    compute(begin, batch_.n_rows(), capacity);
+    begin = batch_.n_rows();
+  }
+  return begin;
 }
 
 template class Inference<float>;

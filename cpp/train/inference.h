@@ -62,18 +62,36 @@ class Inference {
   /// New tokens of each sample, the prompt excluded. The prompt has at least one token. Samples share the rows of the
   /// prompt. When the context is full, the end of the text is encoded anew (reread_tokens behind restart_token), so a
   /// text can be longer than the context; of a prompt that fills the context its last context - 1 tokens are read, or
-  /// with a restart token what would be read anew. `progress` is called after each token with the number of tokens so
-  /// far.
+  /// with a restart token what would be read anew. On a CPU samples are written some at a time, as caches hold them; a
+  /// sample does not depend on that. `progress` is called often, with the number of tokens of a sample so far: the mean
+  /// over all samples.
   std::vector<std::vector<Token>> generate(std::span<const Token> prompt, const GenerationConfig& config,
                                            const std::function<void(Index)>& progress);
 
  private:
+  struct Sample {
+    std::vector<Token> text;  // the prompt included
+    std::function<double()> uniform;
+    int32_t last_row = 0;  // of the text, in the batch
+    bool has_ended = false;
+  };
+
   void require_known(std::span<const Token> tokens) const;
   /// Refuses what the model cannot generate from, or as.
   void require_fitting(std::span<const Token> prompt, const GenerationConfig& config) const;
   /// What is read of a prompt, and of a text that has filled the context.
   std::vector<Token> read_of_prompt(std::span<const Token> prompt, const GenerationConfig& config) const;
   std::vector<Token> reread_of(std::span<const Token> text, const GenerationConfig& config) const;
+  /// How many of the samples are written side by side, each of which has up to so many rows of its own.
+  Index samples_at_a_time(Index n_samples, Index rows_of_sample) const;
+  /// Writes the samples side by side behind the rows of the batch, the prompt, from the logits of its last row.
+  void write(std::span<Sample> samples, std::span<const Real> behind_prompt, const GenerationConfig& config,
+             Index capacity, const std::function<void(Index)>& progress);
+  /// Draws what follows the sample's text; the logits are changed on the way.
+  static Token next_token(std::span<double> logits, const Sample& sample, const GenerationConfig& config);
+  /// Where the context is full, begins anew with the ends of the texts up to their last tokens. Returns the first row
+  /// that has not been computed.
+  Index make_room(std::span<Sample> samples, const GenerationConfig& config, Index capacity);
   /// Appends the tokens as a chain below `parent` and returns the last row.
   int32_t append_chain(std::span<const Token> tokens, int32_t parent);
   /// Computes the logits of the tokens as the one chain of the batch.

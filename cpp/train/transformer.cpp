@@ -9,6 +9,9 @@ namespace {
 
 enum Linear { kQkvLinear, kOutputLinear, kUpLinear, kDownLinear };
 
+// A multiply-add for a single query takes as long as so many in the product of two matrices.
+constexpr double kSingleQueryCost = 4;
+
 ElementwiseActivation activation_of(const ModelConfig& config) {
   switch (config.activation) {
     case Activation::relu:
@@ -78,6 +81,7 @@ Transformer<Real>::Transformer(const ModelConfig& config, const ParameterTable& 
 template <class Real>
 void Transformer<Real>::scored_logits(const RowBatch& batch, Gradient<Real>* gradient) {
   begin(batch, gradient, 0, batch.n_rows());
+  absorbs_last_layer_ = gradient == nullptr && absorbing_pays(batch);
   const auto n_tiles = static_cast<Index>(batch.tiles.size());
   forward(0, batch.n_rows(), batch.n_leading_ghosts, 0, batch.first_scored_tile, n_tiles);
   head(batch.n_leading_ghosts, batch.n_rows());
@@ -108,6 +112,7 @@ void Transformer<Real>::add_loss_and_gradient(const RowBatch& batch, Gradient<Re
 template <class Real>
 Rows<Real> Transformer<Real>::logits(const RowBatch& batch, Index first_row, Index scored, Index capacity) {
   begin(batch, nullptr, first_row, capacity);
+  absorbs_last_layer_ = false;  // later rows need its keys and values
   const auto tile_of = [&](Index row) {
     const auto tile = std::find_if(batch.tiles.begin(), batch.tiles.end(),
                                    [row](const Tile& candidate) { return candidate.first_row >= row; });
@@ -184,6 +189,22 @@ void Transformer<Real>::begin(const RowBatch& batch, Gradient<Real>* gradient, I
   stream_.begin(view_of(batch), gradient);
 }
 
+// Left out are two products of all rows with (d, d) matrices; the queries that there are take two of their own and
+// every head sees rows of width d, not of its share. A table of the first layer has what it would leave out; whether
+// there is one may depend on the number of threads, on which no result may.
+template <class Real>
+bool Transformer<Real>::absorbing_pays(const RowBatch& batch) const {
+  const AbsorbedAttention<Real>* absorbed = stream_.absorbed_attention();
+  if (absorbed == nullptr || (config_.n_layers == 1 && first_layer_table_.is_possible())) return false;
+  if (config_.position == Position::rope && !absorbed->takes_keys()) return false;
+  const auto d = static_cast<double>(config_.d_model), n_heads = static_cast<double>(config_.heads.size());
+  double pairs = 0;  // of queries and keys
+  for (size_t t = static_cast<size_t>(batch.first_scored_tile); t < batch.tiles.size(); ++t)
+    pairs += static_cast<double>(batch.tiles[t].n_rows) * (batch.tiles[t].key_end - batch.tiles[t].key_begin);
+  const auto n_queries = static_cast<double>(batch.n_rows() - batch.n_leading_ghosts);
+  return kSingleQueryCost * (pairs * (n_heads - 1) + n_queries * d) < static_cast<double>(batch.n_rows()) * d;
+}
+
 template <class Real>
 void Transformer<Real>::forward(Index begin, Index end, Index scored, Index first_tile, Index scored_tile,
                                 Index end_tile) {
@@ -210,10 +231,11 @@ void Transformer<Real>::forward_layer(int layer, Index begin, Index end, Index s
   const Index d = config_.d_model;
   const Rows<Real> output = layer + 1 < config_.n_layers ? layer_rows(layer + 1).input : scratch(kFinalInput, d);
 
-  queries_keys_and_values(layer, begin, end, scored);
-  if (config_.position == Position::rope) stream_.rotate(begin, end, rows.qkv, false);
-
-  stream_.attend(first_tile, end_tile, rows.qkv, rows.attention, saved_attention(layer, first_tile, end_tile));
+  const bool is_absorbed = absorbs_last_layer_ && layer + 1 == config_.n_layers;
+  if (is_absorbed)
+    attend_absorbed(layer, begin, end, scored, first_tile, end_tile);
+  else
+    attend(layer, begin, end, scored, first_tile, end_tile);
   stream_.linear(linear_number(layer, kOutputLinear), scored, end, rows.attention, rows.middle, rows.input);
 
   stream_.norm(norm_shape(block.norm2), d, scored, end, rows.middle, rows.normed2, rows.statistics2);
@@ -223,13 +245,40 @@ void Transformer<Real>::forward_layer(int layer, Index begin, Index end, Index s
 }
 
 template <class Real>
+void Transformer<Real>::attend(int layer, Index begin, Index end, Index scored, Index first_tile, Index end_tile) {
+  const LayerRows rows = layer_rows(layer);
+  queries_keys_and_values(layer, begin, end, scored);
+  if (config_.position == Position::rope) stream_.rotate(begin, end, rows.qkv, false);
+  stream_.attend(first_tile, end_tile, rows.qkv, rows.attention, saved_attention(layer, first_tile, end_tile));
+}
+
+template <class Real>
+void Transformer<Real>::attend_absorbed(int layer, Index begin, Index end, Index scored, Index first_tile,
+                                        Index end_tile) {
+  const LayerRows rows = layer_rows(layer);
+  const Index d = config_.d_model;
+  const int linear = linear_number(layer, kQkvLinear);
+  stream_.norm(norm_shape(table_.blocks[static_cast<size_t>(layer)].norm1), d, begin, end, rows.input, rows.normed1,
+               rows.statistics1);
+  const bool has_keys = config_.position == Position::rope;
+  stream_.linear_columns(linear, 0, has_keys ? 2 * d : d, scored, end, rows.normed1, rows.qkv);
+  if (has_keys) {
+    stream_.linear_columns(linear, d, 2 * d, begin, scored, rows.normed1, rows.qkv);
+    stream_.rotate(begin, end, rows.qkv, false);
+  }
+  stream_.absorbed_attention()->attend_absorbed(linear, has_keys, first_tile, end_tile, rows.normed1, rows.qkv,
+                                                rows.attention);
+}
+
+template <class Real>
 void Transformer<Real>::queries_keys_and_values(int layer, Index begin, Index end, Index scored) {
   const LayerRows rows = layer_rows(layer);
   if (layer == 0 && first_layer_table_.is_on()) return first_layer_table_.look_up(begin, end, rows.qkv);
   const NormShape norm = norm_shape(table_.blocks[static_cast<size_t>(layer)].norm1);
   stream_.norm(norm, config_.d_model, begin, end, rows.input, rows.normed1, rows.statistics1);
   const int linear = linear_number(layer, kQkvLinear);
-  if (begin < scored) stream_.linear_from(linear, config_.d_model, begin, scored, rows.normed1, rows.qkv);
+  if (begin < scored)
+    stream_.linear_columns(linear, config_.d_model, 3 * config_.d_model, begin, scored, rows.normed1, rows.qkv);
   stream_.linear(linear, scored, end, rows.normed1, rows.qkv, {});
 }
 

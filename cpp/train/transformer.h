@@ -118,9 +118,14 @@ class Transformer {
   void cross_entropy(Index begin, Index end, bool gradient) {
     stream_.cross_entropy(config_.vocab_size, begin, end, scratch(kLogits, config_.vocab_size), gradient);
   }
+  /// Whether the last layer's keys and values cost more than absorbed_attention() of the few rows that need them.
+  bool absorbing_pays(const RowBatch& batch) const;
   /// Runs the layers over [begin, end); behind the last layer's keys and values only the rows from `scored` on.
   void forward(Index begin, Index end, Index scored, Index first_tile, Index scored_tile, Index end_tile);
   void forward_layer(int layer, Index begin, Index end, Index scored, Index first_tile, Index end_tile);
+  /// attention of the tiles [first_tile, end_tile), whose rows begin at `scored` and whose keys at `begin`.
+  void attend(int layer, Index begin, Index end, Index scored, Index first_tile, Index end_tile);
+  void attend_absorbed(int layer, Index begin, Index end, Index scored, Index first_tile, Index end_tile);
   /// qkv of the rows [begin, end) before rotation; of those before `scored` the queries need not be computed.
   void queries_keys_and_values(int layer, Index begin, Index end, Index scored);
   void head(Index begin, Index end);
@@ -134,6 +139,7 @@ class Transformer {
   FirstLayerTable<Real> first_layer_table_;
   Index first_row_ = 0, n_rows_ = 0;  // the rows at work
   Index capacity_ = 0;
+  bool absorbs_last_layer_ = false;
   /// Runs of rows [begin, end) whose keys and values are constants.
   std::vector<std::pair<Index, Index>> constant_rows_;
 };

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "cpp/backend/cpu/absorbed_attention.h"
 #include "cpp/backend/cpu/kernel_table.h"
 #include "cpp/backend/host_stream.h"
 #include "cpp/backend/host_training_state.h"
@@ -135,7 +136,7 @@ class CpuBackend final : public Backend<Real> {
 };
 
 template <class Real>
-class CpuStream final : public HostStream<Real>, private TokenTables<Real> {
+class CpuStream final : public HostStream<Real>, private TokenTables<Real>, private AbsorbedAttention<Real> {
  public:
   explicit CpuStream(const CpuBackend<Real>& backend) : backend_(backend), kernels_(backend.kernels()) {}
 
@@ -198,11 +199,13 @@ class CpuStream final : public HostStream<Real>, private TokenTables<Real> {
     kernels_.matmul(args);
   }
 
-  void linear_from(int layer, Index first_column, Index begin, Index end, Rows<Real> x, Rows<Real> y) override {
+  void linear_columns(int layer, Index first_column, Index end_column, Index begin, Index end, Rows<Real> x,
+                      Rows<Real> y) override {
     const PackedLinear<Real>& packed = backend_.linear(layer);
-    const Index first = first_column / kernels_.panel_width * kernels_.panel_width;
-    MatmulArgs<Real> args = matmul_args(begin, end, x, packed.inputs, packed.forward.data() + packed.inputs * first,
-                                        packed.outputs - first, {y.data + first, y.stride});
+    const Index width = kernels_.panel_width, first = first_column / width * width;
+    const Index n = std::min(packed.outputs, (end_column + width - 1) / width * width) - first;
+    MatmulArgs<Real> args = matmul_args(begin, end, x, packed.inputs, packed.forward.data() + packed.inputs * first, n,
+                                        {y.data + first, y.stride});
     const Real* bias = backend_.parameter(backend_.shape().linears[static_cast<size_t>(layer)].bias);
     if (bias != nullptr) args.bias = bias + first;
     kernels_.matmul(args);
@@ -283,6 +286,21 @@ class CpuStream final : public HostStream<Real>, private TokenTables<Real> {
       args.dv = dqkv.data + 2 * d + column;
       kernels_.attend_backward(args);
     });
+  }
+
+  AbsorbedAttention<Real>* absorbed_attention() override { return this; }
+
+  bool takes_keys() const override {
+    return std::ranges::all_of(backend_.shape().heads, [&](int width) { return width % kernels_.lanes == 0; });
+  }
+
+  void attend_absorbed(int layer, bool has_keys, Index first_tile, Index end_tile, Rows<Real> x, Rows<Real> qkv,
+                       Rows<Real> out) override {
+    const LinearShape& shape = backend_.shape().linears[static_cast<size_t>(layer)];
+    const ProjectionWeights<Real> weights = {backend_.linear(layer).backward.data(), backend_.parameter(shape.weight),
+                                             backend_.parameter_stride(shape.weight), backend_.parameter(shape.bias)};
+    attend_with_absorbed_weights(kernels_, backend_.shape().heads, weights, has_keys, batch_, {first_tile, end_tile}, x,
+                                 qkv, out, workspace_);
   }
 
   Index saved_attention_size(Index first_tile, Index end_tile) const override {

@@ -47,6 +47,28 @@ struct AttentionArgs {
   Real* workspace;  // (keys of the tile, lanes)
 };
 
+/// One query of one head, with projections that its keys and values would have had taken over to it: x are the rows
+/// that they are made of.
+template <class Real>
+struct AbsorbedAttentionArgs {
+  const int32_t* rows;  // what the query sees
+  int n_keys;
+  const Real* q;  // (width)
+  int width;
+  Real scale;
+  const Real* x;  // (rows, columns)
+  Index x_stride, columns;
+  const Real* keys;  // (rows, width), width whole vectors, where they were computed; null: by key_weights
+  Index keys_stride;
+  const Real* key_weights;  // packed (key_depth, columns), the head's rows from first_key on
+  Index key_depth, first_key;
+  const Real* value_weights;  // (columns, width), row-major
+  Index value_stride;
+  const Real* value_bias;  // (width) or null
+  Real* out;               // (width)
+  Real* workspace;         // columns and n_keys numbers, each rounded up to whole vectors
+};
+
 template <class Real>
 struct KernelTable {
   const char* name;  ///< "generic", "avx2" or "avx512"
@@ -86,6 +108,7 @@ struct KernelTable {
 
   void (*attend)(const AttentionArgs<Real>& args);
   void (*attend_backward)(const AttentionArgs<Real>& args);
+  void (*attend_absorbed)(const AbsorbedAttentionArgs<Real>& args);
 
   /// One row. Returns log sum exp(logits); where `gradient`, logits become weight * softmax.
   double (*log_sum_exp)(Real* logits, Index n, bool gradient, Real weight);

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "cpp/backend/cpu/kernel_table.h"
@@ -88,6 +89,61 @@ TEST_CASE("weight gradients are summed onto what is there, or overwrite it, in e
             worst = std::max(worst, std::abs(at(w, s.n, k, n) - truth));
           }
         CHECK(worst < 1e-6 * static_cast<double>(s.m) + 1e-5);
+      }
+  }
+}
+
+TEST_CASE("attention with absorbed weights is attention over the keys and values that it leaves out") {
+  const std::vector<std::vector<int>> heads_of_models = {{16, 16, 16, 16}, {50, 31, 16, 15}, {3, 2}, {130}};
+  for (const std::string& name : available_kernels()) {
+    const KernelTable<float>& kernels = select_kernels<float>(name);
+    for (const std::vector<int>& heads : heads_of_models)
+      for (const int n_keys : {1, 15, 31, 32, 33}) {
+        CAPTURE(name);
+        CAPTURE(n_keys);
+        const Index d = std::accumulate(heads.begin(), heads.end(), Index{0}), n_rows = 40;
+        const AlignedBuffer<float> x = random_matrix(n_rows, d, 1), q = random_matrix(1, d, 2),
+                                   w = random_matrix(d, 3 * d, 3), bias = random_matrix(1, 3 * d, 4);
+        AlignedBuffer<float> packed(static_cast<size_t>(kernels.packed_size(3 * d, d)), "test"),
+            workspace(static_cast<size_t>(padded_width(d) + padded_width(n_keys)), "test"),
+            out(static_cast<size_t>(padded_width(d)), "test");
+        kernels.pack_panels(w.data(), 1, padded_width(3 * d), 3 * d, d, packed.data());
+        std::vector<int32_t> rows;
+        for (int key = 0; key < n_keys; ++key) rows.push_back(key * 7 % static_cast<int>(n_rows));
+        Index column = 0;
+        for (const int width : heads) {
+          AbsorbedAttentionArgs<float> args{};
+          args.rows = rows.data(), args.n_keys = n_keys, args.q = q.data() + column, args.width = width;
+          args.scale = 0.1F, args.x = x.data(), args.x_stride = padded_width(d), args.columns = d;
+          args.key_weights = packed.data(), args.key_depth = 3 * d, args.first_key = d + column;
+          args.value_weights = w.data() + 2 * d + column, args.value_stride = padded_width(3 * d);
+          args.value_bias = bias.data() + 2 * d + column;
+          args.out = out.data() + column, args.workspace = workspace.data();
+          kernels.attend_absorbed(args);
+          column += width;
+        }
+        const auto projected = [&](Index row, Index to) {
+          double sum = at(bias, 3 * d, 0, to);
+          for (Index i = 0; i < d; ++i) sum += at(x, d, row, i) * at(w, 3 * d, i, to);
+          return sum;
+        };
+        column = 0;
+        for (const int width : heads) {
+          std::vector<double> share;
+          double total = 0;
+          for (const int32_t row : rows) {
+            double score = 0;
+            for (int c = 0; c < width; ++c) score += at(q, d, 0, column + c) * projected(row, d + column + c);
+            total += share.emplace_back(std::exp(0.1 * score));
+          }
+          for (int c = 0; c < width; ++c) {
+            double truth = 0;
+            for (size_t key = 0; key < rows.size(); ++key)
+              truth += share[key] / total * projected(rows[key], 2 * d + column + c);
+            CHECK(out[static_cast<size_t>(column + c)] == doctest::Approx(truth).epsilon(1e-4).scale(10));
+          }
+          column += width;
+        }
       }
   }
 }

@@ -160,6 +160,30 @@ TEST_CASE("samples stop before the stop token, differ by sample and repeat by se
   CHECK(inference.generate(prompt, config, {}) != samples);
 }
 
+TEST_CASE("a sample does not depend on how many are written, within the context or beyond it") {
+  ModelConfig model = small_config({16, 16, 16, 16});
+  const std::vector<Token> prompt = {1, 2, 3};
+  for (const int context : {9, 40}) {
+    model.context = context;
+    Inference<float> inference = make_inference<float>(model, "cpu");
+    GenerationConfig config;
+    config.max_tokens = 30;
+    config.n_samples = 3;
+    const auto few = inference.generate(prompt, config, {});
+    config.n_samples = 200;
+    Index last = 0;
+    const auto many = inference.generate(prompt, config, [&](Index n) {
+      CHECK(n >= last);
+      last = n;
+    });
+    CHECK(last == config.max_tokens);
+    CHECK(std::equal(few.begin(), few.end(), many.begin()));
+    config.n_samples = 1;
+    config.seed = 1;
+    CHECK(inference.generate(prompt, config, {})[0] != few[0]);
+  }
+}
+
 TEST_CASE("unknown tokens, empty prompts and texts beyond the context are refused") {
   const ModelConfig model = small_config({8});
   Inference<float> inference = make_inference<float>(model, "cpu");

@@ -4,6 +4,7 @@
 
 #include "cpp/backend/cpu/kernel_table.h"
 #include "cpp/base/error.h"
+#include "cpp/train/evaluation.h"
 #include "tests/cpp/train/model_cases.h"
 
 namespace agpt::test {
@@ -144,6 +145,67 @@ TEST_CASE("a series without a gradient has the losses of its batches to the last
         CHECK(alone == doctest::Approx(run<double>("reference", model.config, wide, batch).loss).epsilon(1e-5));
       }
     }
+  }
+}
+
+// model_cases(), and models whose heads are whole vectors and whose matrices are wider than a panel.
+std::vector<ModelCase> cases_with_wide_models() {
+  std::vector<ModelCase> cases = model_cases();
+  ModelConfig wide = small_config({16, 16, 16, 16});
+  cases.push_back({"four heads of 16, rotary", wide});
+  wide.position = Position::learned;
+  cases.push_back({"four heads of 16, learned positions", wide});
+  ModelConfig mixed = small_config({48, 32, 16, 16});
+  mixed.norm = Norm::rms_norm;
+  cases.push_back({"mixed heads of whole vectors, rotary", mixed});
+  mixed.position = Position::learned;
+  mixed.heads = {50, 31, 16, 15};
+  cases.push_back({"mixed heads of any width, learned positions", mixed});
+  return cases;
+}
+
+template <class Real>
+std::vector<double> losses_of_rows(const std::string& backend_name, const ModelConfig& config,
+                                   const std::vector<double>& flat, RowBatch batch) {
+  const ParameterTable table(config);
+  const std::vector<Real> parameters(flat.begin(), flat.end());
+  const auto backend = make_backend<Real>(backend_name, model_shape(config, table));
+  backend->set_parameters(parameters);
+  const auto stream = backend->make_stream();
+  Transformer<Real> transformer(config, table, *stream);
+  build_tiles(batch, backend->tile_rows());
+  std::vector<double> losses;
+  transformer.row_losses(batch, losses);
+  return losses;
+}
+
+TEST_CASE("rows that are few beside their context have the reference's losses, one row alone or windows together") {
+  for (const ModelCase& model : cases_with_wide_models()) {
+    const ParameterTable table(model.config);
+    std::vector<double> flat = random_parameters(table, 14);
+    for (double& value : flat) value = static_cast<float>(value);
+    Random random(15);
+    std::vector<uint32_t> tokens(50);
+    for (uint32_t& token : tokens) token = static_cast<uint32_t>(random.below(3));
+    for (const Index context : {1, 8, 31, 32, 33})
+      for (const Index n_windows : {1, 5}) {
+        CAPTURE(model.name);
+        CAPTURE(context);
+        const StepWork work = evaluation_work({TokenView(std::span<const uint32_t>(tokens)), {}}, context,
+                                              std::max<Index>(1, context / 16), context * n_windows);
+        RowBatch batch;
+        work.build(work.n_batches / 2, batch);
+        const std::vector<double> truth = losses_of_rows<double>("reference", model.config, flat, batch);
+        for (const std::string& backend : fast_backends()) {
+          CAPTURE(backend);
+          const std::vector<double> wide = losses_of_rows<double>(backend, model.config, flat, batch),
+                                    narrow = losses_of_rows<float>(backend, model.config, flat, batch);
+          for (size_t row = 0; row < truth.size(); ++row) {
+            CHECK(wide[row] == doctest::Approx(truth[row]).epsilon(1e-11));
+            CHECK(narrow[row] == doctest::Approx(truth[row]).epsilon(1e-5));
+          }
+        }
+      }
   }
 }
 

@@ -50,19 +50,15 @@ inline void sum_of_keys(const Real* weights, const int32_t* rows, int n_keys, co
   }
 }
 
+// p = softmax over the keys of scale * q . keys[rows[key]]. p has room for n_keys rounded up to whole vectors.
 template <class Real>
-void attend_row(const AttentionArgs<Real>& args) {
+inline void probabilities_of_keys(const Real* q, Real scale, const int32_t* rows, int n_keys, const Real* keys,
+                                  Index stride, int width, Real* p) {
   constexpr int kWidth = kLanes<Real>;
-  const Tile& tile = *args.tile;
-  const int n_keys = tile.key_end - tile.key_begin;
-  const int32_t* rows = args.key_row + tile.key_begin;
-  const Real* q = args.q + tile.first_row * args.qkv_stride;
-  Real* p = args.saved;  // key by key, without gaps at first
-
   Vector<Real> top = broadcast<Real>(static_cast<Real>(-1e30)), sum{};
   for (int j = 0; j < n_keys; j += kWidth) {
     const int n = n_keys - j < kWidth ? n_keys - j : kWidth;
-    const Vector<Real> s = scores_of_keys<Real>(q, args.scale, rows + j, n, args.k, args.qkv_stride, args.width);
+    const Vector<Real> s = scores_of_keys<Real>(q, scale, rows + j, n, keys, stride, width);
     top = larger<Real>(top, s);
     store(p + j, s);
   }
@@ -74,9 +70,21 @@ void attend_row(const AttentionArgs<Real>& args) {
   }
   const Real inverse = 1 / sum_of_lanes<Real>(sum);
   for (int j = 0; j < n_keys; j += kWidth) store(p + j, load(p + j) * inverse);
+}
+
+template <class Real>
+void attend_row(const AttentionArgs<Real>& args) {
+  constexpr int kWidth = kLanes<Real>;
+  const Tile& tile = *args.tile;
+  const int n_keys = tile.key_end - tile.key_begin;
+  const int32_t* rows = args.key_row + tile.key_begin;
+  Real* p = args.saved;  // key by key, without gaps at first
+  probabilities_of_keys(args.q + tile.first_row * args.qkv_stride, args.scale, rows, n_keys, args.k, args.qkv_stride,
+                        args.width, p);
   sum_of_keys<Real>(p, rows, n_keys, args.v, args.qkv_stride, args.width, args.out + tile.first_row * args.out_stride);
 
   if (!args.is_saved) return;
+  const Vector<Real> zero{};
   for (int j = n_keys; j-- > 0;) {  // as the backward pass reads them: lane 0 of a vector a key
     const Real weight = p[j];
     store(p + j * kWidth, zero);

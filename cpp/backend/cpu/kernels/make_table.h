@@ -1,6 +1,7 @@
 // Gathers the kernels of the instruction set being compiled into its table.
 #pragma once
 
+#include "cpp/backend/cpu/kernels/absorbed_attention.h"
 #include "cpp/backend/cpu/kernels/attention.h"
 #include "cpp/backend/cpu/kernels/elementwise.h"
 #include "cpp/backend/cpu/kernels/matmul.h"
@@ -29,6 +30,7 @@ KernelTable<Real> make_table(const char* name) {
   table.optimizer_loops = {update_tensor<Real>, scale_and_square};
   table.attend = attend<Real>;
   table.attend_backward = attend_backward<Real>;
+  table.attend_absorbed = attend_absorbed<Real>;
   table.log_sum_exp = log_sum_exp<Real>;
   return table;
 }

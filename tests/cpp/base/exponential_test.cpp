@@ -1,0 +1,32 @@
+#include "cpp/base/exponential.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+namespace agpt {
+namespace {
+
+TEST_CASE("exponentials are right to a relative 4e-16 wherever they are normal numbers, in rows of any length") {
+  for (const size_t n : {1, 2, 3, 65, 20000}) {
+    std::vector<double> x(n), y;
+    for (size_t i = 0; i < n; ++i)
+      x[i] = n == 1 ? 0 : -700 + 1400 * static_cast<double>(i) / static_cast<double>(n - 1);
+    y = x;
+    exponentials(y);
+    double worst = 0;
+    for (size_t i = 0; i < n; ++i) worst = std::max(worst, std::abs(y[i] / std::exp(x[i]) - 1));
+    CHECK(worst < 4e-16);
+  }
+}
+
+TEST_CASE("e^0 is 1 exactly, and what underflows is 0") {
+  std::vector<double> x = {0, -701, -1e300, -std::numeric_limits<double>::infinity()};
+  exponentials(x);
+  CHECK(x == std::vector<double>{1, 0, 0, 0});
+}
+
+}  // namespace
+}  // namespace agpt
