@@ -261,13 +261,17 @@ class CpuStream final : public HostStream<Real>, private TokenTables<Real>, priv
   void attend(Index first_tile, Index end_tile, Rows<Real> qkv, Rows<Real> out, Real* saved) override {
     AttentionArgs<Real> args = attention_args(qkv);
     args.out_stride = out.stride;
+    const bool by_four = !args.is_saved && heads_go_by_four();
     for_each_tile_head(first_tile, end_tile, saved, qkv, args, [&](Index column) {
       args.out = out.data + column;
       if (!args.is_saved) {
         workspace_.grow(static_cast<size_t>(n_keys(*args.tile) * kernels_.lanes), "attention workspace");
         args.saved = workspace_.data();
       }
-      kernels_.attend(args);
+      if (!by_four || args.tile->n_rows > 1)
+        kernels_.attend(args);
+      else if (column / args.width % 4 == 0)
+        kernels_.attend_four_heads(args);
     });
   }
 
@@ -292,6 +296,11 @@ class CpuStream final : public HostStream<Real>, private TokenTables<Real>, priv
 
   bool takes_keys() const override {
     return std::ranges::all_of(backend_.shape().heads, [&](int width) { return width % kernels_.lanes == 0; });
+  }
+  bool heads_go_by_four() const {
+    const std::vector<int>& heads = backend_.shape().heads;
+    return kernels_.attend_four_heads != nullptr && heads.size() % 4 == 0 && takes_keys() &&
+           std::ranges::all_of(heads, [&](int width) { return width == heads.front(); });
   }
 
   void attend_absorbed(int layer, bool has_keys, Index first_tile, Index end_tile, Rows<Real> x, Rows<Real> qkv,

@@ -108,6 +108,9 @@ struct KernelTable {
 
   void (*attend)(const AttentionArgs<Real>& args);
   void (*attend_backward)(const AttentionArgs<Real>& args);
+  /// For a tile of one row: attend() of the heads at the columns 0, width, 2 width and 3 width together, keeping no
+  /// probabilities. Null where a vector holds too few numbers; `width` must be whole vectors.
+  void (*attend_four_heads)(const AttentionArgs<Real>& args);
   void (*attend_absorbed)(const AbsorbedAttentionArgs<Real>& args);
 
   /// One row. Returns log sum exp(logits); where `gradient`, logits become weight * softmax.

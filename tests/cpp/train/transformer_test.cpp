@@ -17,6 +17,22 @@ std::vector<std::string> fast_backends() {
   return names;
 }
 
+// model_cases(), and models whose heads are whole vectors and whose matrices are wider than a panel.
+std::vector<ModelCase> cases_with_wide_models() {
+  std::vector<ModelCase> cases = model_cases();
+  ModelConfig wide = small_config({16, 16, 16, 16});
+  cases.push_back({"four heads of 16, rotary", wide});
+  wide.position = Position::learned;
+  cases.push_back({"four heads of 16, learned positions", wide});
+  ModelConfig mixed = small_config({48, 32, 16, 16});
+  mixed.norm = Norm::rms_norm;
+  cases.push_back({"mixed heads of whole vectors, rotary", mixed});
+  mixed.position = Position::learned;
+  mixed.heads = {50, 31, 16, 15};
+  cases.push_back({"mixed heads of any width, learned positions", mixed});
+  return cases;
+}
+
 TEST_CASE("the reference gradient agrees with finite differences of the loss, in every tensor of every configuration") {
   for (const ModelCase& model : model_cases()) {
     CAPTURE(model.name);
@@ -148,22 +164,6 @@ TEST_CASE("a series without a gradient has the losses of its batches to the last
   }
 }
 
-// model_cases(), and models whose heads are whole vectors and whose matrices are wider than a panel.
-std::vector<ModelCase> cases_with_wide_models() {
-  std::vector<ModelCase> cases = model_cases();
-  ModelConfig wide = small_config({16, 16, 16, 16});
-  cases.push_back({"four heads of 16, rotary", wide});
-  wide.position = Position::learned;
-  cases.push_back({"four heads of 16, learned positions", wide});
-  ModelConfig mixed = small_config({48, 32, 16, 16});
-  mixed.norm = Norm::rms_norm;
-  cases.push_back({"mixed heads of whole vectors, rotary", mixed});
-  mixed.position = Position::learned;
-  mixed.heads = {50, 31, 16, 15};
-  cases.push_back({"mixed heads of any width, learned positions", mixed});
-  return cases;
-}
-
 template <class Real>
 std::vector<double> losses_of_rows(const std::string& backend_name, const ModelConfig& config,
                                    const std::vector<double>& flat, RowBatch batch) {
@@ -222,12 +222,15 @@ TEST_CASE("the instruction set that was asked for is the one that runs") {
 }
 
 TEST_CASE("the logits of a row do not change with what follows it, and a cache changes nothing") {
-  for (const ModelCase& model : model_cases()) {
+  for (const ModelCase& model : cases_with_wide_models()) {
     CAPTURE(model.name);
     const ParameterTable table(model.config);
     const std::vector<double> flat = random_parameters(table, 8);
     RowBatch batch = random_forest(Shape::chain, 30, 0, model.config, 9);
-    for (const std::string name : {"reference", "cpu"}) {
+    std::vector<std::string> names = {"reference"};
+    for (const std::string& kernels : available_kernels()) names.push_back("cpu:" + kernels);
+    for (const std::string& name : names) {
+      CAPTURE(name);
       const auto backend = make_backend<double>(name, model_shape(model.config, table));
       backend->set_parameters(flat);
       const auto stream = backend->make_stream(), other = backend->make_stream();
@@ -236,7 +239,8 @@ TEST_CASE("the logits of a row do not change with what follows it, and a cache c
       const Index columns = model.config.vocab_size;
       std::vector<double> expected(static_cast<size_t>(30 * columns));
       stream->read_rows(columns, 0, 30, whole.logits(batch, 0, 0, 30), expected);
-      for (const auto& [begin, end] : {std::pair{0, 7}, std::pair{7, 8}, std::pair{8, 30}}) {
+      for (const auto& [begin, end] :
+           {std::pair{0, 7}, std::pair{7, 8}, std::pair{8, 9}, std::pair{9, 29}, std::pair{29, 30}}) {
         RowBatch part = batch;
         part.token.resize(static_cast<size_t>(end));
         part.position.resize(static_cast<size_t>(end));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cpp/backend/cpu/kernels/absorbed_attention.h"
+#include "cpp/backend/cpu/kernels/attend_heads.h"
 #include "cpp/backend/cpu/kernels/attention.h"
 #include "cpp/backend/cpu/kernels/elementwise.h"
 #include "cpp/backend/cpu/kernels/matmul.h"
@@ -30,6 +31,7 @@ KernelTable<Real> make_table(const char* name) {
   table.optimizer_loops = {update_tensor<Real>, scale_and_square};
   table.attend = attend<Real>;
   table.attend_backward = attend_backward<Real>;
+  table.attend_four_heads = kLanes<Real> >= kHeadsTogether ? attend_four_heads<Real> : nullptr;
   table.attend_absorbed = attend_absorbed<Real>;
   table.log_sum_exp = log_sum_exp<Real>;
   return table;
