@@ -8,7 +8,7 @@
 
 #include "cpp/base/denormals.h"
 #include "cpp/base/error.h"
-#include "cpp/base/exponential.h"
+#include "cpp/base/softmax.h"
 
 namespace agpt {
 namespace {
@@ -43,8 +43,8 @@ void penalise_repetition(std::span<double> logits, std::span<const Token> recent
 
 Token sample_token(std::span<const double> logits, const GenerationConfig& config,
                    const std::function<double()>& uniform) {
-  const auto best = static_cast<size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
-  if (config.temperature == 0) return static_cast<Token>(best);
+  if (config.temperature == 0)
+    return static_cast<Token>(std::max_element(logits.begin(), logits.end()) - logits.begin());
   std::vector<size_t> order;  // of falling logits; empty where all tokens are kept, in their own order
   const auto token_at = [&](size_t i) { return order.empty() ? i : order[i]; };
   size_t kept = logits.size();
@@ -55,16 +55,26 @@ Token sample_token(std::span<const double> logits, const GenerationConfig& confi
     std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return logits[a] > logits[b]; });
     while (kept < order.size() && logits[order[kept]] == logits[order[kept - 1]]) ++kept;
   }
-  std::vector<double> reached(kept);  // first the shares, then their sums up to each
-  for (size_t i = 0; i < kept; ++i) reached[i] = (logits[token_at(i)] - logits[best]) / config.temperature;
-  exponentials(reached);
-  std::partial_sum(reached.begin(), reached.end(), reached.begin());
+  std::vector<double> share(kept);
+  const double top = largest(logits), scale = 1 / config.temperature;
+  for (size_t i = 0; i < kept; ++i) share[i] = (logits[token_at(i)] - top) * scale;
+  exponentials(share);
+  double left = sum(share);
   if (config.top_p < 1) {
-    const auto enough = std::ranges::lower_bound(reached, config.top_p * reached.back());
-    reached.erase(enough + 1, reached.end());
+    double reached = 0;
+    for (size_t i = 0; i < kept; ++i) {
+      reached += share[i];
+      if (reached >= config.top_p * left) kept = i + 1;
+    }
+    left = reached;
   }
-  const auto drawn = std::ranges::upper_bound(reached, uniform() * reached.back());
-  return static_cast<Token>(token_at(static_cast<size_t>(std::min(drawn, reached.end() - 1) - reached.begin())));
+  left *= uniform();
+  for (size_t i = 0; i < kept; ++i) {
+    left -= share[i];
+    if (left < 0) return static_cast<Token>(token_at(i));
+  }
+  while (share[kept - 1] == 0) --kept;  // rounding left a rest, which falls to a token that can be drawn
+  return static_cast<Token>(token_at(kept - 1));
 }
 
 template <class Real>

@@ -1,10 +1,14 @@
-#include "cpp/base/exponential.h"
+#include "cpp/base/softmax.h"
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <vector>
+
+#include "cpp/base/random.h"
 
 namespace agpt {
 namespace {
@@ -19,6 +23,16 @@ TEST_CASE("exponentials are right to a relative 4e-16 wherever they are normal n
     double worst = 0;
     for (size_t i = 0; i < n; ++i) worst = std::max(worst, std::abs(y[i] / std::exp(x[i]) - 1));
     CHECK(worst < 4e-16);
+  }
+}
+
+TEST_CASE("the largest number and the sum are those of a plain loop, in rows of any length") {
+  Random random(1);
+  for (size_t n = 1; n < 40; ++n) {
+    std::vector<double> x(n);
+    for (double& value : x) value = random.normal();
+    CHECK(largest(x) == *std::max_element(x.begin(), x.end()));
+    CHECK(sum(x) == doctest::Approx(std::accumulate(x.begin(), x.end(), 0.0)).epsilon(1e-14).scale(1));
   }
 }
 
