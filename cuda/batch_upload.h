@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <vector>
 
 #include "cpp/backend/backend.h"
@@ -32,38 +33,53 @@ class BatchUpload {
   /// Path keys are listed by row where `sorts_path_keys`.
   BatchUpload(MemoryCount& memory, std::atomic<Index>& uploaded_bytes, bool sorts_path_keys)
       : uploaded_bytes_(uploaded_bytes), sorts_path_keys_(sorts_path_keys) {
-    for (Slot& slot : slots_) slot.device.emplace_back(memory, "a batch of rows");
+    for (Slot& slot : slots_) slot.memory.emplace_back(memory, "a batch of rows");
   }
 
-  /// Copies the batch; what is put into `stream` from now on waits for it, and the arrays stay until the call after the
-  /// next. The host waits only where it is two batches ahead.
-  void send(const BatchView& batch, bool with_gradient, cudaStream_t stream);
+  /// Packs and copies the batch of the next call of begin(), which may be of another one after all. The host waits only
+  /// where it is two batches ahead.
+  void send(const BatchView& batch, bool with_gradient);
+  /// What was sent ahead is not of use any more.
+  void forget_sent() { sent_.reset(); }
 
-  const DeviceBatch& batch() const { return batch_; }
+  /// Makes the batch the one that batch() tells of, and sends it if that was not done. What is put into `stream` from now
+  /// on waits for its copy; its arrays stay until the batch after the next is sent.
+  void begin(const BatchView& batch, bool with_gradient, cudaStream_t stream);
+
+  const DeviceBatch& batch() const { return slots_[current_].batch; }
   /// (tiles + 1) the number of keys before the tiles' own rows, summed over all earlier tiles.
-  const std::vector<int32_t>& path_begin() const { return path_begin_; }
+  const std::vector<int32_t>& path_begin() const { return slots_[current_].path_begin; }
 
  private:
   struct Slot {
     PinnedBuffer host;
-    std::vector<DeviceBuffer<std::byte>> device;  // one
+    std::vector<DeviceBuffer<std::byte>> memory;  // one
+    DeviceBatch batch;
+    std::vector<int32_t> path_begin;
     EventHandle uploaded, computed;
+  };
+  /// Which batch is in the slot that is not the current one.
+  struct Sent {
+    BatchView batch;
+    bool with_gradient = false;
   };
   class Packing;
 
-  void list_paths(const BatchView& batch);
+  Slot& next_slot() { return slots_[1 - current_]; }
+  bool is_sent(const BatchView& batch, bool with_gradient) const;
+  void list_paths(const BatchView& batch, std::vector<int32_t>& path_begin);
   void sort_rows(const BatchView& batch);
-  void pack(Packing& packing, const BatchView& batch, bool with_gradient);
+  DeviceBatch pack(Packing& packing, const BatchView& batch, const std::vector<int32_t>& path_begin,
+                   bool with_gradient) const;
 
   std::atomic<Index>& uploaded_bytes_;
   const bool sorts_path_keys_;
   StreamHandle copies_;
   std::array<Slot, 2> slots_;
-  int current_ = 1;
-  bool is_first_ = true;
-  DeviceBatch batch_;
+  size_t current_ = 0;
+  std::optional<Sent> sent_;
   Index most_tokens_ = 0;  // different ones in a batch so far
-  std::vector<int32_t> path_begin_, path_row_;
+  std::vector<int32_t> path_row_;
   std::vector<uint32_t> key_mask_;
   Segments by_token_, by_position_, by_path_key_;
 };

@@ -1,6 +1,7 @@
 #include "cuda/device_stream.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "cuda/kernels/column_sums.h"
 #include "cuda/kernels/elementwise.h"
@@ -41,6 +42,7 @@ Rows<Real> DeviceStream<Real>::scratch(int slot, Index rows, Index columns) {
   const Index stride = padded_width(columns);
   Slot& held = slots_[static_cast<size_t>(slot)];
   if (held.stride != stride || held.rows < rows) {
+    queue();  // what was put off may use what is replaced
     held.buffer.reserve(rows * stride);
     model_.zero(held.buffer.get(), rows * stride * static_cast<Index>(sizeof(Real)));
     held.stride = stride;
@@ -51,7 +53,8 @@ Rows<Real> DeviceStream<Real>::scratch(int slot, Index rows, Index columns) {
 
 template <class Real>
 void DeviceStream<Real>::begin(const BatchView& batch, Gradient<Real>* gradient) {
-  upload_.send(batch, gradient != nullptr, model_.queue().stream);
+  queue();  // what was put off belongs to the batch before
+  upload_.begin(batch, gradient != nullptr, model_.queue().stream);
   host_batch_ = batch;
   gradient_ = static_cast<DeviceGradient<Real>*>(gradient);
 }
@@ -96,14 +99,13 @@ void DeviceStream<Real>::norm(const NormShape& shape, Index columns, Index begin
 template <class Real>
 void DeviceStream<Real>::norm_backward(const NormShape& shape, Index columns, Index begin, Index end, Rows<Real> x,
                                        Rows<Real> statistics, Rows<Real> dy, Rows<Real> dx, bool accumulate) {
-  const Index n_rows = end - begin, size = column_sum_parts(n_rows) * columns;
-  if (shape.gain >= 0)
-    column_sums_normed(queue(), columns, n_rows, dy.from(begin), x.from(begin), statistics.from(begin), partial(size),
-                       gradient_->tensor(shape.gain));
-  if (shape.bias >= 0)
-    column_sums(queue(), columns, n_rows, dy.from(begin), partial(size), gradient_->tensor(shape.bias));
+  const Index n_rows = end - begin, parts = norm_backward_parts(n_rows), size = parts * columns;
+  Real* const gain = shape.gain >= 0 ? partial(2 * size) : nullptr;
+  Real* const bias = shape.bias >= 0 ? partial(2 * size) + size : nullptr;
   cuda::norm_backward(queue(), norm_on_device(shape), columns, n_rows, x.from(begin), statistics.from(begin),
-                      dy.from(begin), dx.from(begin), accumulate);
+                      dy.from(begin), dx.from(begin), accumulate, gain, bias);
+  if (gain != nullptr) add_parts<Real>(queue(), columns, parts, gain, gradient_->tensor(shape.gain));
+  if (bias != nullptr) add_parts<Real>(queue(), columns, parts, bias, gradient_->tensor(shape.bias));
 }
 
 // ---- linear layers ----
@@ -130,10 +132,9 @@ template <class Real>
 void DeviceStream<Real>::linear(int layer, Index begin, Index end, Rows<Real> x, Rows<Real> y, Rows<Real> residual) {
   const Index n_rows = end - begin;
   const Real* const bias = model_.parameters(model_.linear(layer).bias);
-  const bool adds = bias != nullptr || residual.data != nullptr;
-  if (bias != nullptr || (adds && residual.data != y.data))
-    bias_and_residual(queue(), outputs(layer), n_rows, bias, residual.data != nullptr ? residual.from(begin) : residual,
-                      y.from(begin));
+  const bool adds = residual.data != nullptr;
+  if (adds && (bias != nullptr || residual.data != y.data))
+    bias_and_residual(queue(), outputs(layer), n_rows, bias, residual.from(begin), y.from(begin));
   products_.multiply<Real>(queue(), {n_rows,
                                      outputs(layer),
                                      inputs(layer),
@@ -142,6 +143,7 @@ void DeviceStream<Real>::linear(int layer, Index begin, Index end, Rows<Real> x,
                                      y.from(begin).data,
                                      y.stride,
                                      adds});
+  if (!adds && bias != nullptr) deferred_.put_off(DeferredBias<Real>{bias, outputs(layer), n_rows, y.from(begin)});
 }
 
 template <class Real>
@@ -162,10 +164,17 @@ void DeviceStream<Real>::linear_backward_weight(int layer, Index begin, Index en
   const LinearShape& shape = model_.linear(layer);
   const Index n_rows = end - begin;
   if (n_rows == 0) return;
+  if (shape.bias >= 0) bias_gradient(shape.bias, outputs(layer), n_rows, dy.from(begin));
   weight_gradient(layer, n_rows, x.from(begin), dy.from(begin));
-  if (shape.bias >= 0)
-    column_sums(queue(), outputs(layer), n_rows, dy.from(begin), partial(column_sum_parts(n_rows) * outputs(layer)),
-                gradient_->tensor(shape.bias));
+}
+
+template <class Real>
+void DeviceStream<Real>::bias_gradient(int tensor, Index columns, Index n_rows, Rows<Real> dy) {
+  Real* const parts = partial(column_sum_parts(n_rows) * columns);
+  if (const auto slope = deferred_.take_slope(dy, n_rows))
+    return activate_backward_and_sum(queue(), slope->kind, columns, n_rows, slope->x, dy, parts,
+                                     gradient_->tensor(tensor));
+  column_sums(queue(), columns, n_rows, dy, parts, gradient_->tensor(tensor));
 }
 
 template <class Real>
@@ -201,13 +210,17 @@ void DeviceStream<Real>::weight_gradient(int layer, Index n_rows, Rows<Real> x, 
 template <class Real>
 void DeviceStream<Real>::activate(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<Real> x,
                                   Rows<Real> out) {
-  cuda::activate(queue(), kind, columns, end - begin, x.from(begin), out.from(begin));
+  const Index n_rows = end - begin;
+  const auto deferred = deferred_.take_bias(x.from(begin), n_rows);
+  const Real* const bias = deferred ? deferred->bias : nullptr;
+  cuda::activate(queue(), kind, columns, n_rows, bias, x.from(begin), out.from(begin));
 }
 
 template <class Real>
 void DeviceStream<Real>::activate_backward(ElementwiseActivation kind, Index columns, Index begin, Index end,
                                            Rows<Real> x, Rows<Real> d) {
-  cuda::activate_backward(queue(), kind, columns, end - begin, x.from(begin), d.from(begin));
+  queue();
+  deferred_.put_off(DeferredSlope<Real>{kind, columns, end - begin, x.from(begin), d.from(begin)});
 }
 
 template <class Real>
@@ -217,7 +230,8 @@ void DeviceStream<Real>::rotate(Index begin, Index end, Rows<Real> qkv, bool inv
 
 template <class Real>
 void DeviceStream<Real>::clear(Index columns, Index begin, Index end, Rows<Real> m) {
-  clear_rows(queue(), columns, end - begin, m.from(begin));
+  queue();
+  deferred_.put_off(DeferredClear<Real>{columns, begin, end, m});
 }
 
 // ---- attention ----
@@ -234,9 +248,15 @@ DeviceTiles DeviceStream<Real>::tiles_on_device(Index first_tile, Index end_tile
 template <class Real>
 Index DeviceStream<Real>::saved_attention_size(Index first_tile, Index end_tile) const {
   if (first_tile == end_tile) return 0;
-  const Tile& last = host_batch_.tiles[static_cast<size_t>(end_tile) - 1];
-  return (last.first_row + last.n_rows - tiles_on_device(first_tile, end_tile).first_row) *
+  return (end_row(end_tile) - tiles_on_device(first_tile, end_tile).first_row) *
          static_cast<Index>(model_.shape().heads.size());
+}
+
+template <class Real>
+Index DeviceStream<Real>::end_row(Index end_tile) const {
+  if (end_tile == 0) return 0;
+  const Tile& last = host_batch_.tiles[static_cast<size_t>(end_tile) - 1];
+  return last.first_row + last.n_rows;
 }
 
 template <class Real>
@@ -247,15 +267,19 @@ void DeviceStream<Real>::attend(Index first_tile, Index end_tile, Rows<Real> qkv
 template <class Real>
 void DeviceStream<Real>::attend_backward(Index first_tile, Index end_tile, Rows<Real> qkv, Rows<Real> dout,
                                          const Real* saved, Rows<Real> dqkv) {
-  const Index columns = 2 * model_.model_width();
-  const SegmentsView& segments = batch().by_path_key;
   const DeviceTiles tiles = tiles_on_device(first_tile, end_tile);
   if (!model_.options().deterministic)
-    return cuda::attend_backward<Real>(queue(), model_.heads(), tiles, qkv, dout, saved, dqkv, nullptr);
-  path_gradient_.reserve(upload_.path_begin().back() * columns);
-  cuda::attend_backward(queue(), model_.heads(), tiles, qkv, dout, saved, dqkv, path_gradient_.get());
-  segmented_sum<Real>(queue(), segments, columns, upload_.path_begin()[static_cast<size_t>(first_tile)],
-                      upload_.path_begin()[static_cast<size_t>(end_tile)], {path_gradient_.get(), columns},
+    return cuda::attend_backward<Real>(queue(), model_.heads(), tiles, qkv, dout, saved, dqkv, {});
+  const Index columns = 2 * model_.model_width();
+  const SegmentsView& segments = batch().by_path_key;
+  const std::vector<int32_t>& path_begin = upload_.path_begin();
+  path_gradient_.reserve(path_begin.back() * columns);
+  const auto clear = deferred_.take_clear(dqkv, tiles.first_row, tiles.n_tiles > 0 ? end_row(end_tile) : 0);
+  if (clear) clear_rows(queue(), clear->columns, tiles.first_row - clear->begin, dqkv.from(clear->begin));
+  cuda::attend_backward(queue(), model_.heads(), tiles, qkv, dout, saved, dqkv,
+                        {false, path_gradient_.get(), clear ? OwnKeys::overwritten : OwnKeys::added_to});
+  segmented_sum<Real>(queue(), segments, columns, path_begin[static_cast<size_t>(first_tile)],
+                      path_begin[static_cast<size_t>(end_tile)], {path_gradient_.get(), columns},
                       partial(segments.n_pieces * columns), {dqkv.data + model_.model_width(), dqkv.stride});
 }
 
@@ -287,6 +311,7 @@ void DeviceStream<Real>::row_losses(Index columns, Index begin, Index end, Rows<
 template <class Real>
 void DeviceStream<Real>::read_rows(Index columns, Index begin, Index end, Rows<Real> m, std::span<Real> values) {
   if (begin == end) return;
+  queue();  // what was put off may be what is read
   AGPT_CUDA_CHECK(cudaMemcpy2DAsync(values.data(), static_cast<size_t>(columns) * sizeof(Real), m.from(begin).data,
                                     static_cast<size_t>(m.stride) * sizeof(Real),
                                     static_cast<size_t>(columns) * sizeof(Real), static_cast<size_t>(end - begin),

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cuda/batch_upload.h"
+#include "cuda/deferred_work.h"
 #include "cuda/device_gradient.h"
 #include "cuda/kernels/norm.h"
 #include "cuda/runtime/matrix_product.h"
@@ -20,6 +21,10 @@ class DeviceStream final : public Stream<Real> {
   static Index fixed_bytes(const DeviceModel<Real>& model);
 
   Rows<Real> scratch(int slot, Index rows, Index columns) override;
+  void expect(const BatchView* batch) override {
+    upload_.forget_sent();
+    if (batch != nullptr) upload_.send(*batch, true);
+  }
   void begin(const BatchView& batch, Gradient<Real>* gradient) override;
 
   void embed(int table, int position_table, Index begin, Index end, Rows<Real> out) override;
@@ -60,15 +65,24 @@ class DeviceStream final : public Stream<Real> {
     Index stride = 0, rows = 0;
   };
 
-  /// A step, which has a gradient, may repeat; what is computed forward only is launched at once.
-  Queue queue() { return gradient_ != nullptr ? model_.step_queue() : model_.queue(); }
+  /// Where operations go, behind what was put off. A step, which has a gradient, may repeat; what is computed forward only
+  /// is launched at once.
+  Queue queue() {
+    const Queue queue = gradient_ != nullptr ? model_.step_queue() : model_.queue();
+    deferred_.launch(queue);
+    return queue;
+  }
   const DeviceBatch& batch() const { return upload_.batch(); }
   DeviceNorm<Real> norm_on_device(const NormShape& shape) const;
   DeviceTiles tiles_on_device(Index first_tile, Index end_tile) const;
+  /// The row behind the tiles before end_tile.
+  Index end_row(Index end_tile) const;
   /// The weight (inputs, outputs) of a layer as a factor.
   Factor<Real> weight(int layer) const;
   Index inputs(int layer) const;
   Index outputs(int layer) const;
+  /// Gradients of bias `tensor`, and of a layer's weight.
+  void bias_gradient(int tensor, Index columns, Index n_rows, Rows<Real> dy);
   void weight_gradient(int layer, Index n_rows, Rows<Real> x, Rows<Real> dy);
   /// Room for `size` numbers that an operation leaves to the next.
   Real* partial(Index size);
@@ -81,6 +95,7 @@ class DeviceStream final : public Stream<Real> {
   DeviceBuffer<double> partial_losses_, loss_;
   BatchView host_batch_;
   DeviceGradient<Real>* gradient_ = nullptr;
+  DeferredWork<Real> deferred_;
 };
 
 }  // namespace agpt::cuda

@@ -175,9 +175,10 @@ int run(const Options& options) {
   std::shared_ptr<StepSource> source = make_source();
   std::shared_ptr<StepSource> timed_source = std::make_shared<TimedSource>(make_source(), clock);
   Trainer<float> plain(model, config, source, make_backend<float>(options.backend, shape), parameters);
-  Trainer<float> timed(model, config, timed_source,
-                       std::make_unique<TimedBackend>(make_backend<float>(options.backend, shape), shape, clock),
-                       parameters);
+  Trainer<float> timed(
+      model, config, timed_source,
+      std::make_unique<TimedBackend<StageClock>>(make_backend<float>(options.backend, shape), shape, clock),
+      parameters);
   train(plain, 0.3), train(timed, 0.1);
   Report report{};
   report.peak = multiply_add_peak();

@@ -1,4 +1,5 @@
-// A backend that counts and times what another one does, operation by operation.
+// A backend that measures what another one does, operation by operation. Clock: has time(stage, operations, bytes, work)
+// as StageClock does, and may measure something else than time.
 #pragma once
 
 #include <bit>
@@ -10,9 +11,10 @@
 
 namespace agpt::roofline {
 
+template <class Clock>
 class TimedGradient final : public Gradient<float> {
  public:
-  TimedGradient(std::unique_ptr<Gradient<float>> inner, double n_parameters, StageClock& clock)
+  TimedGradient(std::unique_ptr<Gradient<float>> inner, double n_parameters, Clock& clock)
       : inner_(std::move(inner)), n_parameters_(n_parameters), clock_(clock) {}
 
   void clear() override {
@@ -26,20 +28,23 @@ class TimedGradient final : public Gradient<float> {
  private:
   const std::unique_ptr<Gradient<float>> inner_;
   const double n_parameters_;
-  StageClock& clock_;
+  Clock& clock_;
 };
 
+template <class Clock>
 class TimedStream final : public Stream<float>, private TokenTables<float> {
  public:
-  TimedStream(std::unique_ptr<Stream<float>> inner, const ModelShape& shape, StageClock& clock)
+  TimedStream(std::unique_ptr<Stream<float>> inner, const ModelShape& shape, Clock& clock)
       : inner_(std::move(inner)), shape_(shape), clock_(clock) {
     for (const int width : shape.heads) width_ += width;
   }
+  Stream<float>* inner() const { return inner_.get(); }
 
   Rows<float> scratch(int slot, Index rows, Index columns) override { return inner_->scratch(slot, rows, columns); }
+  void expect(const BatchView* batch) override { inner_->expect(batch); }
   void begin(const BatchView& batch, Gradient<float>* gradient) override {
     batch_ = batch;
-    inner_->begin(batch, gradient == nullptr ? nullptr : static_cast<TimedGradient*>(gradient)->inner());
+    inner_->begin(batch, gradient == nullptr ? nullptr : static_cast<TimedGradient<Clock>*>(gradient)->inner());
   }
 
   void embed(int table, int position_table, Index begin, Index end, Rows<float> out) override {
@@ -159,15 +164,16 @@ class TimedStream final : public Stream<float>, private TokenTables<float> {
 
   const std::unique_ptr<Stream<float>> inner_;
   const ModelShape& shape_;
-  StageClock& clock_;
+  Clock& clock_;
   BatchView batch_;
   Index width_ = 0;
 };
 
+template <class Clock>
 class TimedTrainingState final : public TrainingState<float> {
  public:
   TimedTrainingState(std::unique_ptr<TrainingState<float>> inner, const ModelShape& shape, double n_parameters,
-                     StageClock& clock)
+                     Clock& clock)
       : inner_(std::move(inner)), shape_(shape), n_parameters_(n_parameters), clock_(clock) {}
 
   bool is_in_place() const override { return inner_->is_in_place(); }
@@ -187,7 +193,8 @@ class TimedTrainingState final : public TrainingState<float> {
   }
   void add(std::span<const Gradient<float>* const> addends, int first_tensor, int end_tensor, double scale) override {
     std::vector<const Gradient<float>*> inner;
-    for (const Gradient<float>* addend : addends) inner.push_back(static_cast<const TimedGradient*>(addend)->inner());
+    for (const Gradient<float>* addend : addends)
+      inner.push_back(static_cast<const TimedGradient<Clock>*>(addend)->inner());
     double n = 0;
     for (int t = first_tensor; t < end_tensor; ++t)
       n += static_cast<double>(shape_.tensors[static_cast<size_t>(t)].size());
@@ -197,36 +204,43 @@ class TimedTrainingState final : public TrainingState<float> {
   }
   UpdateResult update(const OptimizerConfig& config, const UpdateStep& step, double loss,
                       Stream<float>* running) override {
+    Stream<float>* const stream = running == nullptr ? nullptr : static_cast<TimedStream<Clock>*>(running)->inner();
     return clock_.time(Stage::update, 14 * n_parameters_, 48 * n_parameters_,
-                       [&] { return inner_->update(config, step, loss, running); });
+                       [&] { return inner_->update(config, step, loss, stream); });
   }
 
  private:
   const std::unique_ptr<TrainingState<float>> inner_;
   const ModelShape& shape_;
   const double n_parameters_;
-  StageClock& clock_;
+  Clock& clock_;
 };
 
 /// For one thread: streams share the clock.
+template <class Clock>
 class TimedBackend final : public Backend<float> {
  public:
-  TimedBackend(std::unique_ptr<Backend<float>> inner, ModelShape shape, StageClock& clock)
+  TimedBackend(std::unique_ptr<Backend<float>> inner, ModelShape shape, Clock& clock)
       : inner_(std::move(inner)), shape_(std::move(shape)), clock_(clock) {}
 
   std::string description() const override { return inner_->description(); }
   int tile_rows() const override { return inner_->tile_rows(); }
   int max_streams(int n_threads) const override { return inner_->max_streams(n_threads); }
+  Index joined_rows() const override { return inner_->joined_rows(); }
+  Index saved_attention_per_row(Index context) const override { return inner_->saved_attention_per_row(context); }
+  Index activation_memory() const override { return inner_->activation_memory(); }
+  DeviceStatistics statistics() const override { return inner_->statistics(); }
   void set_parameters(std::span<const float> flat) override { inner_->set_parameters(flat); }
   std::unique_ptr<Stream<float>> make_stream() override {
-    return std::make_unique<TimedStream>(inner_->make_stream(), shape_, clock_);
+    return std::make_unique<TimedStream<Clock>>(inner_->make_stream(), shape_, clock_);
   }
   std::unique_ptr<Gradient<float>> make_gradient() override {
-    return std::make_unique<TimedGradient>(inner_->make_gradient(), n_parameters(), clock_);
+    return std::make_unique<TimedGradient<Clock>>(inner_->make_gradient(), n_parameters(), clock_);
   }
 
   std::unique_ptr<TrainingState<float>> make_training_state(const TrainingArrays<float>& arrays) override {
-    return std::make_unique<TimedTrainingState>(inner_->make_training_state(arrays), shape_, n_parameters(), clock_);
+    return std::make_unique<TimedTrainingState<Clock>>(inner_->make_training_state(arrays), shape_, n_parameters(),
+                                                       clock_);
   }
 
  private:
@@ -238,7 +252,7 @@ class TimedBackend final : public Backend<float> {
 
   const std::unique_ptr<Backend<float>> inner_;
   const ModelShape shape_;
-  StageClock& clock_;
+  Clock& clock_;
 };
 
 }  // namespace agpt::roofline

@@ -108,6 +108,10 @@ class Stream {
   /// the same memory again as long as it is large enough, with the content of the last use.
   virtual Rows<Real> scratch(int slot, Index rows, Index columns) = 0;
 
+  /// `batch` will probably be the next one, with a gradient: a device may copy it while it computes the present one, whose
+  /// operations have all been called. Its arrays stay as they are until begin() or another expect(); null takes it back.
+  virtual void expect(const BatchView* /*batch*/) {}
+
   /// The batch that the operations below refer to, and where gradients of parameters go (may be null for forward only).
   virtual void begin(const BatchView& batch, Gradient<Real>* gradient) = 0;
 

@@ -66,7 +66,7 @@ BatchTotals BatchRunner<Real>::run(const StepWork& work, TrainingState<Real>* st
                                    Index n_positions, const InterruptCheck& check) {
   if (ahead_) {
     next_source_ = nullptr;
-    ahead_->start([&work, given = false]() mutable -> std::optional<StepWork> {
+    start_ahead([&work, given = false]() mutable -> std::optional<StepWork> {
       return std::exchange(given, true) ? std::nullopt : std::optional(work);
     });
     return take_joined(state, scale, n_positions, check);
@@ -106,12 +106,22 @@ BatchTotals BatchRunner<Real>::run_step(const StepSource& source, Index step, co
                                         TrainingState<Real>& state, const InterruptCheck& check) {
   if (!ahead_) return run(work, state, {}, check);
   if (next_source_ != &source || next_step_ != step)
-    ahead_->start([&source, next = step]() mutable { return std::optional(source.work(next++)); });
+    start_ahead([&source, next = step]() mutable { return std::optional(source.work(next++)); });
   next_source_ = nullptr;  // should this step fail
   const BatchTotals totals = take_joined(&state, {}, 0, check);
   next_source_ = &source;
   next_step_ = step + 1;
+  if (const RowBatch* const next = ahead_->next_batch()) {  // while the device computes
+    const BatchView view = view_of(*next);
+    workers_.front().stream->expect(&view);
+  }
   return totals;
+}
+
+template <class Real>
+void BatchRunner<Real>::start_ahead(BatchesAhead::NextWork next_work) {
+  workers_.front().stream->expect(nullptr);
+  ahead_->start(std::move(next_work));
 }
 
 template <class Real>
@@ -140,6 +150,7 @@ BatchTotals BatchRunner<Real>::take_joined(TrainingState<Real>* state, std::span
       totals.computing_seconds += watch.lap();
     });
   } catch (...) {
+    worker.stream->expect(nullptr);
     worker.stream->take_loss();  // it belongs to no step
     throw;
   }

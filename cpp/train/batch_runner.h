@@ -81,6 +81,8 @@ class BatchRunner {
 
   BatchTotals run(const StepWork& work, TrainingState<Real>* state, std::span<const double> scale, Index n_positions,
                   const InterruptCheck& check);
+  /// Other works for ahead_; what the stream expected is none of them.
+  void start_ahead(BatchesAhead::NextWork next_work);
   /// The next work of ahead_, on the one stream.
   BatchTotals take_joined(TrainingState<Real>* state, std::span<const double> scale, Index n_positions,
                           const InterruptCheck& check);

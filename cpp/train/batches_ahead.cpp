@@ -88,6 +88,15 @@ void BatchesAhead::take_work(const std::function<void(const RowBatch&)>& take) {
   }
 }
 
+const RowBatch* BatchesAhead::next_batch() {
+  const std::lock_guard lock(mutex_);
+  const Group& next = group(n_taken_);
+  if (!next.is_ready || next.error) return nullptr;
+  const auto end = next.batches.begin() + static_cast<std::ptrdiff_t>(next.n_batches);
+  const auto found = std::find_if(next.batches.begin(), end, [](const RowBatch& batch) { return batch.n_rows() > 0; });
+  return found == end ? nullptr : &*found;
+}
+
 void BatchesAhead::prepare_tasks() {
   std::unique_lock lock(mutex_);
   while (true) {

@@ -33,6 +33,9 @@ class BatchesAhead {
   /// without rows are left out. What is thrown on the way, by take() too, drops all that was prepared.
   void take_work(const std::function<void(const RowBatch& batch)>& take);
 
+  /// The batch that take_work() will begin with, if it is ready; null otherwise. It stays until then, or until start().
+  const RowBatch* next_batch();
+
  private:
   /// The batches of a work that one thread joins: one batch, or more where it became too large.
   struct Group {

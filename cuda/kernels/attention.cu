@@ -18,23 +18,13 @@ __global__ void __launch_bounds__(kMostThreads<kOneWarp>, kOneWarp && sizeof(Rea
   const Tile tile = tiles.tiles[tiles.first_tile + blockIdx.x];
   const bool present = warp.lane < tile.n_rows;
   const Index row = tile.first_row + warp.lane, d = heads.model_width;
-  constexpr int kStaged = kStagedRows<Real>, kCount = kProducts<Real>;
+  constexpr int kCount = kProducts<Real>;
 
   Real q[kColumns], o[kColumns] = {};
   warp.load(q, qkv.data + row * qkv.stride + warp.head.column, present, warp.score_scale());
   Real largest = -INFINITY, sum = 0;
-  for (int first = tile.key_begin; first < tile.key_end; first += kStaged) {
-    const int n_keys = tile.key_end - first < kStaged ? tile.key_end - first : kStaged;
-    const auto key = [&](int i) -> const Real* {
-      return i < n_keys ? qkv.data + tiles.key_row[first + i] * qkv.stride + d + warp.head.column : nullptr;
-    };
-    const auto value = [&](int i) -> const Real* { return i < n_keys ? key(i) + d : nullptr; };
-    warp.barrier();  // nobody reads the last keys any more
-    warp.stage(warp.memory.first, key);
-    warp.stage(warp.memory.second, value);
-    if (warp.part == 0 && warp.lane < kStaged)
-      warp.memory.mask[warp.lane] = warp.lane < n_keys ? tiles.key_mask[first + warp.lane] : 0;
-    warp.barrier();
+  for (int first = tile.key_begin; first < tile.key_end; first += kStagedRows<Real>) {
+    const int n_keys = warp.stage_keys(tiles, first, tile.key_end, qkv, d);
     for (int k = 0; k < n_keys; k += kCount) {
       Real score[kCount];
       warp.template multiply<kCount>(q, warp.memory.first + k * warp.padded, score);

@@ -56,11 +56,22 @@ template <class Real>
 void attend(const Queue& queue, const HeadsView& heads, const DeviceTiles& tiles, Rows<Real> qkv, Rows<Real> out,
             Real* saved);
 
-/// dqkv: q columns of the tiles' rows are written; k and v columns of the tiles' own rows are added to. The gradients of
-/// keys before a tile's own rows go to row path_begin[tile] + key of path_gradient (path keys, 2 * model_width): of k, then
-/// of v. Where path_gradient is null, they are added to dqkv by atomics instead.
+/// Where the gradients of keys and values go.
+enum class OwnKeys { added_to, overwritten };
+template <class Real>
+struct KeyGradients {
+  /// All keys' gradients are added to dqkv by atomics; otherwise as below.
+  bool by_atomics = true;
+  /// (path keys, 2 * model_width): of keys before a tile's own rows, of k and then of v, in row path_begin[tile] + key.
+  Real* path = nullptr;
+  /// What becomes of the k and v columns of the tiles' own rows.
+  OwnKeys own = OwnKeys::added_to;
+  bool operator==(const KeyGradients&) const = default;
+};
+
+/// dqkv: q columns of the tiles' rows are written, k and v columns as `keys` says.
 template <class Real>
 void attend_backward(const Queue& queue, const HeadsView& heads, const DeviceTiles& tiles, Rows<Real> qkv,
-                     Rows<Real> dout, const Real* saved, Rows<Real> dqkv, Real* path_gradient);
+                     Rows<Real> dout, const Real* saved, Rows<Real> dqkv, const KeyGradients<Real>& keys);
 
 }  // namespace agpt::cuda

@@ -9,7 +9,7 @@ struct BackwardRows {
   Rows<Real> qkv, dout;
   const Real* saved;
   Rows<Real> dqkv;
-  Real* path_gradient;
+  KeyGradients<Real> keys;
   bool operator==(const BackwardRows&) const = default;
 };
 
@@ -19,25 +19,15 @@ struct BackwardRows {
 template <class Real, int kColumns, bool kOneWarp>
 __device__ void backward_of_queries(const HeadWarp<Real, kColumns, kOneWarp>& warp, const DeviceTiles& tiles,
                                     const HeadsView& heads, const Tile& tile, const BackwardRows<Real>& rows) {
-  constexpr int kStaged = kStagedRows<Real>, kCount = kProducts<Real> / 2;
+  constexpr int kCount = kProducts<Real> / 2;
   const bool present = warp.lane < tile.n_rows;
   const Index row = tile.first_row + warp.lane, d = heads.model_width;
   const Real log_sum = present ? rows.saved[(row - tiles.first_row) * heads.n_heads + warp.head.number] : Real(0);
   Real q[kColumns], dout[kColumns], with_dp[kColumns] = {}, without[kColumns] = {}, mean = 0;
   warp.load(q, rows.qkv.data + row * rows.qkv.stride + warp.head.column, present, warp.score_scale());
   warp.load(dout, rows.dout.data + row * rows.dout.stride + warp.head.column, present, 1);
-  for (int first = tile.key_begin; first < tile.key_end; first += kStaged) {
-    const int n_keys = tile.key_end - first < kStaged ? tile.key_end - first : kStaged;
-    const auto key = [&](int i) -> const Real* {
-      return i < n_keys ? rows.qkv.data + tiles.key_row[first + i] * rows.qkv.stride + d + warp.head.column : nullptr;
-    };
-    const auto value = [&](int i) -> const Real* { return i < n_keys ? key(i) + d : nullptr; };
-    warp.barrier();  // nobody reads the last keys any more
-    warp.stage(warp.memory.first, key);
-    warp.stage(warp.memory.second, value);
-    if (warp.part == 0 && warp.lane < kStaged)
-      warp.memory.mask[warp.lane] = warp.lane < n_keys ? tiles.key_mask[first + warp.lane] : 0;
-    warp.barrier();
+  for (int first = tile.key_begin; first < tile.key_end; first += kStagedRows<Real>) {
+    const int n_keys = warp.stage_keys(tiles, first, tile.key_end, rows.qkv, d);
     for (int k = 0; k < n_keys; k += kCount) {
       Real products[2 * kCount];  // scores, then dp
       warp.template multiply<kCount>(q, warp.memory.first + k * warp.padded, products);
@@ -109,16 +99,17 @@ __device__ void backward_of_keys(const HeadWarp<Real, kColumns, kOneWarp>& warp,
     if (!present) continue;  // no barrier is left for this lane but those that all lanes of the head take
     Real* const own = rows.dqkv.data + row * rows.dqkv.stride + d + warp.head.column;
     const int number = key - tile.key_begin;
-    if (rows.path_gradient == nullptr) {
+    if (rows.keys.by_atomics) {
       warp.add_atomically(dk, own, warp.score_scale());
       warp.add_atomically(dv, own + d, 1);
       continue;
     }
     const bool on_path = number < n_path;
     const Index place = tiles.path_begin[tiles.first_tile + blockIdx.x] + Index{number};
-    Real* const to = on_path ? rows.path_gradient + place * 2 * d + warp.head.column : own;
-    warp.store(dk, to, warp.score_scale(), !on_path);
-    warp.store(dv, to + d, 1, !on_path);
+    Real* const to = on_path ? rows.keys.path + place * 2 * d + warp.head.column : own;
+    const bool adds = rows.keys.own == OwnKeys::added_to && !on_path;
+    warp.store(dk, to, warp.score_scale(), adds);
+    warp.store(dv, to + d, 1, adds);
   }
 }
 
@@ -148,8 +139,8 @@ void backward_of_group(const Queue& queue, const HeadsView& heads, const HeadGro
 
 template <class Real>
 void attend_backward(const Queue& queue, const HeadsView& heads, const DeviceTiles& tiles, Rows<Real> qkv,
-                     Rows<Real> dout, const Real* saved, Rows<Real> dqkv, Real* path_gradient) {
-  const BackwardRows<Real> rows{qkv, dout, saved, dqkv, path_gradient};
+                     Rows<Real> dout, const Real* saved, Rows<Real> dqkv, const KeyGradients<Real>& keys) {
+  const BackwardRows<Real> rows{qkv, dout, saved, dqkv, keys};
   for (const HeadGroup& group : *heads.groups) {
     if (group.columns == 4) backward_of_group<Real, 4>(queue, heads, group, tiles, rows);
     if (group.columns == 8) backward_of_group<Real, 8>(queue, heads, group, tiles, rows);
@@ -158,8 +149,8 @@ void attend_backward(const Queue& queue, const HeadsView& heads, const DeviceTil
 }
 
 template void attend_backward(const Queue&, const HeadsView&, const DeviceTiles&, Rows<float>, Rows<float>,
-                              const float*, Rows<float>, float*);
+                              const float*, Rows<float>, const KeyGradients<float>&);
 template void attend_backward(const Queue&, const HeadsView&, const DeviceTiles&, Rows<double>, Rows<double>,
-                              const double*, Rows<double>, double*);
+                              const double*, Rows<double>, const KeyGradients<double>&);
 
 }  // namespace agpt::cuda

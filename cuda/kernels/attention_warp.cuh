@@ -134,6 +134,22 @@ struct HeadWarp {
     }
   }
 
+  /// Stages the keys, the values and the masks of the first kStagedRows of a tile's keys [begin, end), or of all; returns
+  /// how many. All threads of the head call it and read what it staged.
+  __device__ int stage_keys(const DeviceTiles& tiles, int begin, int end, Rows<Real> qkv, Index model_width) const {
+    const int n_keys = end - begin < kStagedRows<Real> ? end - begin : kStagedRows<Real>;
+    const auto key = [&](int i) -> const Real* {
+      return i < n_keys ? qkv.data + tiles.key_row[begin + i] * qkv.stride + model_width + head.column : nullptr;
+    };
+    const auto value = [&](int i) -> const Real* { return i < n_keys ? key(i) + model_width : nullptr; };
+    barrier();  // nobody reads the last keys any more
+    stage(memory.first, key);
+    stage(memory.second, value);
+    if (part == 0 && lane < kStagedRows<Real>) memory.mask[lane] = lane < n_keys ? tiles.key_mask[begin + lane] : 0;
+    barrier();
+    return n_keys;
+  }
+
   /// products[i] = x . staged row i, over the warp's columns.
   template <int kCount>
   __device__ void multiply(const Real (&x)[kColumns], const Real* staged, Real* products) const {

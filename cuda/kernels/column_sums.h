@@ -1,4 +1,4 @@
-// Sums over the rows of a matrix, and of stacked partial results: the gradients of biases, gains and weights. In two
+// Sums over the rows of a matrix, and of stacked partial results: the gradients of biases, norms and weights. In two
 // phases with a fixed cut, so the sums repeat exactly.
 #pragma once
 
@@ -13,12 +13,6 @@ Index column_sum_parts(Index n_rows);
 /// sum[c] += sum over rows of m[r][c]. partial: room for column_sum_parts() * columns numbers.
 template <class Real>
 void column_sums(const Queue& queue, Index columns, Index n_rows, Rows<Real> m, Real* partial, Real* sum);
-
-/// sum[c] += sum over rows of dy[r][c] (x[r][c] - mean[r]) scale[r], where statistics (rows, 2) holds mean and scale: the
-/// gradient of a norm's gain.
-template <class Real>
-void column_sums_normed(const Queue& queue, Index columns, Index n_rows, Rows<Real> dy, Rows<Real> x,
-                        Rows<Real> statistics, Real* partial, Real* sum);
 
 /// sum[i] += sum over parts of partial[part * size + i].
 template <class Real>

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "cuda/device/vec.cuh"
+#include "cuda/kernels/column_sums.cuh"
 
 namespace agpt::cuda {
 namespace {
@@ -37,12 +38,24 @@ __device__ Real slope(Real x) {
 
 // The functions below map the padding's zeros to zeros, so they take whole vectors up to the end of the padding.
 
+template <class Real>
+__device__ void add_bias(const Real* bias, int columns, int vector, Vec4<Real>& value) {
+  if (bias == nullptr) return;
+  for (int i = 0; i < 4; ++i)
+    if (4 * vector + i < columns) value.at[i] += bias[4 * vector + i];  // the padding stays zero
+}
+
 template <class Real, ElementwiseActivation kKind>
 struct Activate {
+  const Real* bias;
+  int columns;
   Rows<Real> x, out;
   bool operator==(const Activate&) const = default;
   __device__ void operator()(Index row, int vector) const {
-    Vec4<Real> value = as_vectors(x.data + row * x.stride)[vector];
+    Vec4<Real>& before = as_vectors(x.data + row * x.stride)[vector];
+    Vec4<Real> value = before;
+    add_bias(bias, columns, vector, value);
+    if (bias != nullptr && out.data != x.data) before = value;
     for (Real& v : value.at) v = activation<Real, kKind>(v);
     as_vectors(out.data + row * out.stride)[vector] = value;
   }
@@ -52,12 +65,12 @@ template <class Real, ElementwiseActivation kKind>
 struct ActivateBackward {
   Rows<Real> x, d;
   bool operator==(const ActivateBackward&) const = default;
-  __device__ void operator()(Index row, int vector) const {
+  __device__ Vec4<Real> operator()(Index row, int vector) const {
     const Vec4<Real> value = as_vectors(x.data + row * x.stride)[vector];
     Vec4<Real>& gradient = as_vectors(d.data + row * d.stride)[vector];
     Vec4<Real> product = gradient;
     for (int i = 0; i < 4; ++i) product.at[i] *= slope<Real, kKind>(value.at[i]);
-    gradient = product;
+    return gradient = product;
   }
 };
 
@@ -79,9 +92,7 @@ struct BiasAndResidual {
   __device__ void operator()(Index row, int vector) const {
     Vec4<Real> value{};
     if (residual.data != nullptr) value = as_vectors(residual.data + row * residual.stride)[vector];
-    if (bias != nullptr)
-      for (int i = 0; i < 4; ++i)
-        if (4 * vector + i < columns) value.at[i] += bias[4 * vector + i];  // the padding stays zero
+    add_bias(bias, columns, vector, value);
     as_vectors(y.data + row * y.stride)[vector] = value;
   }
 };
@@ -119,10 +130,11 @@ void with_activation(ElementwiseActivation kind, const Body& body) {
 }  // namespace
 
 template <class Real>
-void activate(const Queue& queue, ElementwiseActivation kind, Index columns, Index n_rows, Rows<Real> x,
-              Rows<Real> out) {
+void activate(const Queue& queue, ElementwiseActivation kind, Index columns, Index n_rows, const Real* bias,
+              Rows<Real> x, Rows<Real> out) {
   with_activation(kind, [&](auto constant) {
-    for_each_vector(queue, columns, n_rows, Activate<Real, decltype(constant)::value>{x, out});
+    for_each_vector(queue, columns, n_rows,
+                    Activate<Real, decltype(constant)::value>{bias, static_cast<int>(columns), x, out});
   });
 }
 
@@ -131,6 +143,14 @@ void activate_backward(const Queue& queue, ElementwiseActivation kind, Index col
                        Rows<Real> d) {
   with_activation(kind, [&](auto constant) {
     for_each_vector(queue, columns, n_rows, ActivateBackward<Real, decltype(constant)::value>{x, d});
+  });
+}
+
+template <class Real>
+void activate_backward_and_sum(const Queue& queue, ElementwiseActivation kind, Index columns, Index n_rows,
+                               Rows<Real> x, Rows<Real> d, Real* partial, Real* sum) {
+  with_activation(kind, [&](auto constant) {
+    sum_columns(queue, columns, n_rows, ActivateBackward<Real, decltype(constant)::value>{x, d}, partial, sum);
   });
 }
 
@@ -145,10 +165,12 @@ void bias_and_residual(const Queue& queue, Index columns, Index n_rows, const Re
   for_each_vector(queue, columns, n_rows, BiasAndResidual<Real>{bias, static_cast<int>(columns), residual, y});
 }
 
-#define AGPT_INSTANTIATE(Real)                                                                                \
-  template void activate(const Queue&, ElementwiseActivation, Index, Index, Rows<Real>, Rows<Real>);          \
-  template void activate_backward(const Queue&, ElementwiseActivation, Index, Index, Rows<Real>, Rows<Real>); \
-  template void clear_rows(const Queue&, Index, Index, Rows<Real>);                                           \
+#define AGPT_INSTANTIATE(Real)                                                                                       \
+  template void activate(const Queue&, ElementwiseActivation, Index, Index, const Real*, Rows<Real>, Rows<Real>);    \
+  template void activate_backward(const Queue&, ElementwiseActivation, Index, Index, Rows<Real>, Rows<Real>);        \
+  template void activate_backward_and_sum(const Queue&, ElementwiseActivation, Index, Index, Rows<Real>, Rows<Real>, \
+                                          Real*, Real*);                                                             \
+  template void clear_rows(const Queue&, Index, Index, Rows<Real>);                                                  \
   template void bias_and_residual(const Queue&, Index, Index, const Real*, Rows<Real>, Rows<Real>);
 AGPT_INSTANTIATE(float)
 AGPT_INSTANTIATE(double)

@@ -22,9 +22,14 @@ struct DeviceNorm {
 template <class Real>
 void norm(const Queue& queue, const DeviceNorm<Real>& shape, Index columns, Index n_rows, Rows<Real> x, Rows<Real> y,
           Rows<Real> statistics);
-/// dx (+)= the gradient through the norm; those of gain and bias are column sums.
+/// How many partial sums norm_backward() makes of n_rows rows.
+Index norm_backward_parts(Index n_rows);
+
+/// dx (+)= the gradient through the norm. Partial sums of the gradients of gain and bias, norm_backward_parts() of `columns`
+/// numbers, go where partial_gain and partial_bias are not null; add_parts() adds them (column_sums.h).
 template <class Real>
 void norm_backward(const Queue& queue, const DeviceNorm<Real>& shape, Index columns, Index n_rows, Rows<Real> x,
-                   Rows<Real> statistics, Rows<Real> dy, Rows<Real> dx, bool accumulate);
+                   Rows<Real> statistics, Rows<Real> dy, Rows<Real> dx, bool accumulate, Real* partial_gain,
+                   Real* partial_bias);
 
 }  // namespace agpt::cuda

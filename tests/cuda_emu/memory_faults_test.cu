@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "tests/cuda_emu/emulated.h"
+#include "tests/cuda_emu/emulator/access_check.h"
 
 using namespace cuda_emu_test;
 
@@ -122,7 +123,7 @@ TEST_CASE("a read of unwritten memory is reported") {
 
 TEST_CASE("shared memory is unwritten again in the next block") {
   const Device<float> out(32);
-  CHECK(begins(fault(read_unwritten_shared, 1, 31, 0, out.get()), ""));
+  CHECK(fault(read_unwritten_shared, 1, 31, 0, out.get()) == "");
   CHECK(begins(fault(read_unwritten_shared, 1, 32, 0, out.get()), "unwritten: "));
 }
 
@@ -141,5 +142,22 @@ TEST_CASE("blocks of one launch are not ordered, unless by atomics") {
     CHECK(contains(fault(all_blocks_write_one, 2, 1, 0, out.get()), "that another block wrote in the same launch"));
     CHECK(fault(all_blocks_add_to_one, 2, 32, 0, out.get()) == "");
     CHECK(contains(fault(add_and_read, 2, 1, 0, out.get()), "race: "));
+  });
+}
+
+TEST_CASE("what a launch moves is counted once in device memory, and each time in shared memory") {
+  const Device<float> in(ones(100)), out(100);
+  in_every_order([&] {
+    const auto moved = [&](const auto& work) {
+      const cuda_emu::Traffic before = cuda_emu::traffic();
+      work();
+      const cuda_emu::Traffic after = cuda_emu::traffic();
+      return std::vector<size_t>{after.read - before.read, after.written - before.written,
+                                 after.shared - before.shared};
+    };
+    using Bytes = std::vector<size_t>;
+    CHECK(moved([&] { launch(copy, 4, 32, 0, out.get(), in.get(), 100); }) == Bytes{400, 400, 0});
+    CHECK(moved([&] { launch(reuse_shared, 1, 64, 0, out.get()); }) == Bytes{0, 4 * 64, 2 * 4 * (1 + 64)});
+    CHECK(moved([&] { launch(all_blocks_add_to_one, 2, 32, 0, out.get()); }) == Bytes{4, 4, 0});
   });
 }

@@ -4,6 +4,8 @@
 
 #include <map>
 #include <stdexcept>
+#include <thread>
+#include <utility>
 
 #include "cpp/rows/window_rows.h"
 
@@ -43,7 +45,9 @@ TEST_CASE("joined batches are the rows of each work in order, with tiles, the sa
       ahead.start(works(6));
       for (Token number = 0; number < 6; ++number) {
         std::vector<int32_t> tokens;
+        const RowBatch* next = ahead.next_batch();  // null where it is not ready
         ahead.take_work([&](const RowBatch& batch) {
+          if (next != nullptr) CHECK(std::exchange(next, nullptr) == &batch);
           CHECK(batch.n_rows() < joined_rows + 10);
           CHECK(!batch.tiles.empty());
           CHECK(batch.tiles.back().first_row + batch.tiles.back().n_rows == batch.n_rows());
@@ -56,6 +60,16 @@ TEST_CASE("joined batches are the rows of each work in order, with tiles, the sa
     CHECK(sizes[1] == sizes[2]);
     CHECK(sizes[1] == sizes[5]);
   }
+}
+
+TEST_CASE("the next batch is known when it is ready, and there is none behind the last work") {
+  BatchesAhead ahead(1, 10000, 16);
+  CHECK(ahead.next_batch() == nullptr);
+  ahead.start(works(2));
+  while (ahead.next_batch() == nullptr) std::this_thread::yield();
+  CHECK(ahead.next_batch()->token == tokens_one_by_one(counting_work(37, 0)));
+  for (int number = 0; number < 2; ++number) ahead.take_work([](const RowBatch&) {});
+  CHECK(ahead.next_batch() == nullptr);
 }
 
 TEST_CASE("a work without batches is taken, and so is what follows it") {

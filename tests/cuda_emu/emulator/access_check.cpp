@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include <array>
+#include <bit>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -88,6 +89,7 @@ struct Checker {
   std::vector<Range> constants;                  // its read-only data
   std::unique_ptr<Region> dynamic;
   Region* last = nullptr;
+  Traffic traffic;
   Range call;  // arguments of the kernel
   uint64_t epoch = 1, launch_epoch = 1, block_epoch = 1;
   std::array<uint32_t, 32> warp_time{};
@@ -251,12 +253,22 @@ void note_read(Stamp& read, uint8_t bytes) {
   read = now;
 }
 
+/// Adds what this launch has not read or written before.
+void count_traffic(const Cell& cell, Access access, uint8_t bytes) {
+  Checker& c = checker();
+  const auto size = static_cast<size_t>(std::popcount(bytes));
+  if (cell.write.epoch >= c.launch_epoch) return;
+  if (access != Access::write && cell.read.epoch < c.launch_epoch) c.traffic.read += size;
+  if (access != Access::read) c.traffic.written += size;
+}
+
 void check_cell(const Attempt& attempt, Region& region, uintptr_t address, uint8_t bytes) {
   Cell& cell = region.cell(address);
   if (region.kind == Kind::shared) {  // another block's shared memory is other memory
     if (cell.read.epoch < checker().block_epoch) cell.read = {};
     if (cell.write.epoch < checker().block_epoch) cell.write = {}, cell.written = 0;
   }
+  if (region.kind == Kind::device) count_traffic(cell, attempt.access, bytes);
   const uint8_t written = cell.written;
   if (attempt.access != Access::write && (written & bytes) != bytes)
     report(attempt, "unwritten",
@@ -287,6 +299,13 @@ void for_each_cell(uintptr_t begin, size_t bytes, const Body& body) {
 }  // namespace
 
 void check_accesses(bool on) { checker().on = on; }
+
+Traffic traffic() { return checker().traffic; }
+
+void add_library_traffic(size_t read, size_t written) {
+  checker().traffic.read += read;
+  checker().traffic.written += written;
+}
 
 void add_device_memory(const void* begin, size_t bytes) {
   const std::lock_guard lock(books());
@@ -391,6 +410,7 @@ void check_access(const void* address, size_t bytes, Access access, const void* 
     report(attempt, "out of bounds", describe_address(begin));
   if ((bytes == 2 || bytes == 4 || bytes == 8 || bytes == 16) && begin % bytes)
     report(attempt, "misaligned", "at an address that is no multiple of its size");
+  if (region->kind == Kind::shared) checker().traffic.shared += bytes;
   for_each_cell(begin, bytes, [&](uintptr_t at, uint8_t mask) { check_cell(attempt, *region, at, mask); });
 }
 

@@ -17,6 +17,14 @@ void check_accesses(bool on);
 /// Whether any file of the program was compiled to report its accesses.
 bool accesses_are_reported();
 
+/// What kernels and matrix products have moved since the start of the program, where accesses are checked: bytes of device
+/// memory, each counted once a launch as read and once as written, as if a cache held all that the launch touches; and
+/// bytes of shared memory, every access of every thread.
+struct Traffic {
+  size_t read = 0, written = 0, shared = 0;
+};
+Traffic traffic();
+
 // ---- told by the runtime ----
 void add_device_memory(const void* begin, size_t bytes);
 void remove_device_memory(const void* begin);
@@ -26,6 +34,8 @@ bool is_device_memory(const void* begin, size_t bytes);
 void mark_written(const void* begin, size_t bytes);
 /// What was unwritten at `from` is unwritten at `to`.
 void copy_written(const void* to, const void* from, size_t bytes);
+/// A library read and wrote so many bytes of device memory.
+void add_library_traffic(size_t read, size_t written);
 /// Null, or what is wrong with a library's reading these bytes.
 const char* fault_of_library_read(const void* begin, size_t bytes);
 

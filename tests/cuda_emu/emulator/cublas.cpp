@@ -81,6 +81,8 @@ struct Product {
       }
       write_column(c + j * c_stride, column);
     }
+    const size_t size = sizeof(Real) * static_cast<size_t>(m) * static_cast<size_t>(n);
+    add_library_traffic(sizeof(Real) * (left.size() + right.size()) + (beta != 0 ? size : 0), size);
   }
 
   void write_column(Real* target, const std::vector<Real>& column) const {
