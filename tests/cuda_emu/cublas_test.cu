@@ -6,6 +6,7 @@
 
 #include "cuda/runtime/cublas_library.h"
 #include "tests/cuda_emu/emulated.h"
+#include "tests/cuda_emu/emulator/access_check.h"
 
 using namespace cuda_emu_test;
 
@@ -53,6 +54,20 @@ TEST_CASE("a product is the sum over the inner index, transposed or not") {
           CHECK(got[j * kM + i] == doctest::Approx(2 * sum + 0.5 * c[j * kM + i]).epsilon(1e-5));
         }
     }
+}
+
+TEST_CASE("a product counts its factors and what it adds to as read, and its result as written") {
+  const Handle handle;
+  const Device<float> a(some(36, 1)), b(some(36, 2)), c(some(12, 3));
+  for (const float beta : {0.0f, 1.0f}) {
+    const cuda_emu::Traffic before = cuda_emu::traffic();
+    REQUIRE(multiply(handle, false, false, a.get(), b.get(), beta, c.get(), CUBLAS_COMPUTE_32F) ==
+            CUBLAS_STATUS_SUCCESS);
+    cudaDeviceSynchronize();
+    const cuda_emu::Traffic after = cuda_emu::traffic();
+    CHECK(after.read - before.read == sizeof(float) * (kM * kK + kK * kN + (beta != 0 ? kM * kN : 0)));
+    CHECK(after.written - before.written == sizeof(float) * kM * kN);
+  }
 }
 
 TEST_CASE("faster formats round the factors and not the sum") {
