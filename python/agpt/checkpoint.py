@@ -130,7 +130,8 @@ def _read_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Tensors]:
             return document, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (safetensors.SafetensorError, ValueError, RecursionError) as error:
         raise FormatError(
-            f"{path} is truncated or no checkpoint of agpt: name a file that agpt-train wrote"
+            f"{path} is truncated or no checkpoint of agpt: name a file that agpt-train wrote, "
+            "or import the model of another program with agpt-import-model"
         ) from error
 
 

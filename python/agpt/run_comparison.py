@@ -1,5 +1,6 @@
 """The page that lays training runs side by side: results, held-out curves, what differs."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ from agpt._engine import ArgumentError
 from agpt.html.charts import COLORS, Series, line_chart
 from agpt.html.elements import Markup, element, figure, setting_text, switched, table
 from agpt.html.page import Page
+from agpt.number_texts import is_number, number_text
 from agpt.training_curves import AXES
 from agpt.training_log import Event
 from agpt.training_report import RunRecord, depth_series
@@ -26,10 +28,14 @@ def comparison_page(runs: Sequence[RunRecord]) -> Page:
         charts = {axis: _held_out_chart(runs, axis) for axis in AXES}
         caption = "Held-out loss; positions and seconds are those of the steps before it."
         page.add("Held-out loss", figure(caption, switched("against", charts)))
-    by_depth = [(run, event) for run in runs if (event := _last_by_depth(run)) is not None]
+    by_depth = [
+        dataclasses.replace(depth_series(run.name, event, marks=True), color=color)
+        for color, run in enumerate(runs)
+        if (event := _last_by_depth(run)) is not None
+    ]
     if by_depth:
-        series = [depth_series(run.name, event, marks=True) for run, event in by_depth]
-        chart = line_chart("Held-out loss by depth", series, "tokens of context", "nats")
+        label = "Held-out loss by depth"
+        chart = line_chart(label, by_depth, "tokens of context", "nats", legend=True)
         page.add("Held-out loss by depth", figure("At the last evaluation of each run.", chart))
     page.add("What differs", _differences(runs))
     return page
@@ -57,18 +63,20 @@ def _result(run: RunRecord) -> tuple[object, ...]:
     if run.best is None or run.best["step"] not in curves.steps:
         return (run.name, "", "", "", "", len(run.steps), parameters, speed)
     place = curves.steps.index(run.best["step"])
-    return (run.name, f"{run.best['loss']:.4f}", run.best["step"], curves.positions[place],
+    return (run.name, float(run.best["loss"]), run.best["step"], curves.positions[place],
             round(curves.seconds[place], 1), len(run.steps), parameters, speed)  # fmt: skip
 
 
 def _held_out_chart(runs: Sequence[RunRecord], axis: str) -> Markup:
     series = []
-    for run in runs:
+    for color, run in enumerate(runs):
         x = getattr(run.curves, axis)
         places = [place for place, _ in run.curves.held_out]
         losses = [loss for _, loss in run.curves.held_out]
-        series.append(Series(run.name, [x[place] for place in places], losses, marks=True))
-    return line_chart(f"Held-out loss against {axis}", series, axis, "nats")
+        if losses:
+            at = [x[place] for place in places]
+            series.append(Series(run.name, at, losses, marks=True, color=color))
+    return line_chart(f"Held-out loss against {axis}", series, axis, "nats", legend=True)
 
 
 def _last_by_depth(run: RunRecord) -> Event | None:
@@ -93,4 +101,8 @@ def _difference(name: str, settings: Sequence[dict[str, Any]]) -> list[tuple[obj
     values = [one.get(name) for one in settings]
     if all(value == values[0] for value in values):
         return []
-    return [(name.replace("_", " "), *(setting_text(value) for value in values))]
+    return [(name.replace("_", " "), *(_text_of(setting_text(value)) for value in values))]
+
+
+def _text_of(setting: Any) -> str:
+    return number_text(setting) if is_number(setting) else str(setting)

@@ -52,8 +52,10 @@ def read_run(run: Path) -> RunRecord:
     OSError where there is no log, ArgumentError where it has no step.
     """
     log = run if run.name.endswith(LOG_SUFFIX) else log_path_of(last_path_of(run))
-    with log.open("rb"):  # a missing log is an error that names it
-        pass
+    if not log.exists():
+        raise FileNotFoundError(
+            f"{log} does not exist: name the log of a run of agpt-train or a checkpoint beside it"
+        )
     events = read_log(log)
 
     def of_kind(kind: str) -> tuple[Event, ...]:
@@ -112,7 +114,8 @@ def _figures(run: RunRecord) -> dict[str, object]:
             figures["bits per character"] = f"{run.best['bits_per_character']:.4f}"
     figures["last training loss, smoothed"] = f"{smoothed(run.curves.loss)[-1]:.4f}"
     figures["positions trained"] = run.curves.positions[-1]
-    figures["seconds of training"] = f"{run.curves.seconds[-1]:,.1f}"
+    seconds = run.curves.seconds[-1]
+    figures["seconds of training"] = f"{seconds:,.1f}" if seconds >= 10 else f"{seconds:.2g}"
     figures["positions per second"] = round(
         run.curves.positions[-1] / max(run.curves.seconds[-1], 1e-9)
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from agpt.html.charts import Series, bar_chart, line_chart
-from agpt.html.elements import Markup, element, number_text, setting_text, switched, table
+from agpt.html.elements import Markup, element, setting_text, switched, table
 from agpt.html.heat_map import heat_map
 from agpt.html.page import Page
 from agpt.html.scales import Scale, linear_ticks, scale_of, tick_text, tick_texts
@@ -148,12 +148,6 @@ def test_a_list_that_repeats_is_told_by_its_runs() -> None:
     assert setting_text(pyramid) == "16, 2 \u00d7 8, 4 \u00d7 4, 8 \u00d7 2"
     assert setting_text([1] * 64) == "64 \u00d7 1"
     assert setting_text([12, 4]) == "12, 4"
-
-
-def test_numbers_are_written_for_people() -> None:
-    assert [number_text(v) for v in (1234567, 0.123456789, 2.0, math.nan)] == [
-        "1,234,567", "0.12346", "2", "nan",
-    ]  # fmt: skip
 
 
 def test_a_line_chart_holds_its_numbers_and_a_mark_for_each() -> None:

@@ -88,5 +88,6 @@ def emit_export(as_json: bool, out: Path, figures: dict[str, int], seconds: floa
     emit(
         as_json,
         {**values, "seconds": seconds},
-        f"{out}: {counts}, {n_bytes:,} bytes in {len(files):,} files, {seconds:.1f} s",
+        f"{out}: {counts}, {n_bytes:,} bytes in {len(files):,} "
+        f"{'file' if len(files) == 1 else 'files'}, {seconds:.1f} s",
     )

@@ -3,6 +3,7 @@
 import random
 import secrets
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ def command(
     }
     values |= written[0] if prompts_file is None else {"results": written}
     texts = [result["prompt"] + sample for result in written for sample in result["samples"]]
-    emit(as_json, values, _separator_of(loaded, options["chain"]).join(texts))
+    emit(as_json, values, _separator_of(loaded, texts).join(texts))
 
 
 def _prompts_of(context: click.Context, prompt: str, file: Path | None) -> list[str]:
@@ -142,9 +143,11 @@ def _continue(
     return {"prompt": prompt, "samples": [text[len(prompt) :] for text in texts]} | settings
 
 
-def _separator_of(model: Model, is_chain: bool) -> str:
+def _separator_of(model: Model, texts: Sequence[str]) -> str:
+    """A line end between documents of one line each, else a line that stands out."""
     knows_documents = model.vocabulary is not None and model.vocabulary.boundary is not None
-    return "\n" if knows_documents and not is_chain else SEPARATOR
+    are_lines = not any("\n" in text for text in texts)
+    return "\n" if knows_documents and are_lines else SEPARATOR
 
 
 def _known_part(model: Model, prompt: str) -> str:

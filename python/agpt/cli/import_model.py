@@ -4,13 +4,15 @@ from pathlib import Path
 
 import click
 
-from agpt import ArgumentError, Corpus, Model, Vocabulary
+from agpt import ArgumentError, Corpus, FormatError, Model, Vocabulary
 from agpt.cli.conventions import Command, common_options, emit, refuse_given
 from agpt.cli.data_options import INPUT_FILE
 from agpt.cli.output_options import output_option
 from agpt.head_widths import Heads, read_heads
 from agpt.model_formats.karpathy_json import PRESETS_WITH_ACTIVATION, load_karpathy_json
 from agpt.model_formats.mgpt import is_mgpt, load_mgpt
+
+BYTES_OF_BEGINNING = 64
 
 
 @click.command("agpt-import-model", cls=Command)
@@ -52,10 +54,22 @@ def command(
         vocabulary = None if text is None else _vocabulary_of(text)
         model = load_mgpt(file, vocabulary, _heads_of(context, heads))
     else:
+        _require_json_object(file)
         refuse_given(context, {"text", "heads"}, f"has no effect: {file} has its own")
         model = load_karpathy_json(file, activation)
     model.save(out)
     _report(as_json, out, model)
+
+
+def _require_json_object(file: Path) -> None:
+    """Refuses files of other kinds before one is read as JSON."""
+    with file.open("rb") as content:
+        beginning = content.read(BYTES_OF_BEGINNING)
+    if not beginning.lstrip().startswith(b"{"):
+        raise FormatError(
+            f"{file} is {'of another kind' if beginning else 'empty'}: a .model of microgpt and a "
+            "model.json are read"
+        )
 
 
 def _vocabulary_of(text: Path) -> Vocabulary:

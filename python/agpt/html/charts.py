@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from agpt.html.elements import Markup, element, joined, number_text
+from agpt.html.elements import Markup, element, joined
 from agpt.html.scales import Scale, scale_of, tick_texts
+from agpt.number_texts import number_text
 
 WIDTH, HEIGHT = 560, 300
-LEAST_LEFT, RIGHT, TOP, BOTTOM = 42, 24, 26, 44
+LEAST_LEFT, RIGHT, TOP, BOTTOM = 42, 24, 32, 44
 DIGIT_WIDTH = 9.5  # of the letters that phones get
 COLORS = 8
 READING_HELP = "Arrow keys read the values."
@@ -40,8 +41,12 @@ def line_chart(
     *,
     log_x: bool = False,
     log_y: bool = False,
+    legend: bool = False,
 ) -> Markup:
-    """A chart with a legend where it has several series; `label` says what it is to a reader."""
+    """A chart, with a legend where it has several series or `legend`.
+
+    `label` says to those who do not see it what it is.
+    """
     series = [_drawable(one, log_x, log_y) for one in series]
     y = scale_of([v for one in series for v in one.y], HEIGHT - BOTTOM, TOP, log=log_y)
     x = scale_of([v for one in series for v in one.x], _left_of(y), WIDTH - RIGHT, log=log_x)
@@ -63,7 +68,7 @@ def line_chart(
         aria_label=f"{label}. {READING_HELP}",
         data_plot=json.dumps(plot, separators=(",", ":")),
     )
-    return joined((_legend(series), drawing))
+    return joined((_legend(series) if legend or len(series) > 1 else "", drawing))
 
 
 def bar_chart(
@@ -151,8 +156,6 @@ def _axes(x: Scale, y: Scale, x_label: str, y_label: str) -> list[Markup]:
 
 
 def _legend(series: Sequence[Series]) -> Markup:
-    if len(series) < 2:
-        return Markup()
     entries = (
         element("li", element("span", class_=f"swatch {_kind(s, i)}"), s.name)
         for i, s in enumerate(series)

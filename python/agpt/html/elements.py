@@ -2,9 +2,10 @@
 
 import html
 import itertools
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from agpt.number_texts import column_texts, is_number
 
 
 class Markup(str):
@@ -41,36 +42,28 @@ def _attribute(value: object) -> str:
 
 
 def table(head: Sequence[object], rows: Iterable[Sequence[object]], caption: str = "") -> Markup:
-    """A table in a box that scrolls sideways; numbers stand at the right."""
-    rows = list(rows)
-    body = [
-        element("tr", *(element("td", *_cell(cell), class_=_cell_class(cell)) for cell in row))
-        for row in rows
-    ]
-    parts = [element("caption", caption)] if caption else []
-    numeric = [any(isinstance(row[i], (int, float)) for row in rows) for i in range(len(head))]
+    """A table in a box that scrolls sideways; columns with numbers stand at the right."""
+    columns = list(zip(*rows, strict=True)) or [()] * len(head)
+    kinds = ["number" if any(map(is_number, column)) else None for column in columns]
     names = (
-        element("th", name, scope="col", class_="number" if of_numbers else None)
-        for name, of_numbers in zip(head, numeric, strict=True)
+        element("th", name, scope="col", class_=kind)
+        for name, kind in zip(head, kinds, strict=True)
     )
+    body = (
+        element("tr", *(element("td", c, class_=k) for c, k in zip(row, kinds, strict=True)))
+        for row in zip(*map(column_texts, columns), strict=True)
+    )
+    parts = [element("caption", caption)] if caption else []
     parts.append(element("thead", element("tr", *names)))
     whole = element("table", *parts, element("tbody", *body))
     return element("div", whole, class_="scroll", tabindex="0", role="region",
                    aria_label=caption or "table")  # fmt: skip
 
 
-def _cell(value: object) -> tuple[object, ...]:
-    return (number_text(value) if isinstance(value, (int, float)) else value,)
-
-
-def _cell_class(value: object) -> str | None:
-    return "number" if isinstance(value, (int, float)) else None
-
-
 def definitions(values: Mapping[str, object], class_: str = "settings") -> Markup:
     """Names and what they stand for."""
     pairs = (
-        element("div", element("dt", name), element("dd", *_cell(value)))
+        element("div", element("dt", name), element("dd", *column_texts([value])))
         for name, value in values.items()
     )
     return element("dl", *pairs, class_=class_)
@@ -79,8 +72,8 @@ def definitions(values: Mapping[str, object], class_: str = "settings") -> Marku
 def setting_text(value: Any) -> Any:
     """A setting as people read it: 16, 2 \u00d7 8 is a list of three."""
     if isinstance(value, (list, tuple)):
-        runs = ((one, len(list(same))) for one, same in itertools.groupby(value))
-        return ", ".join(f"{n} \u00d7 {one}" if n > 1 else str(one) for one, n in runs)
+        runs = [(one, len(list(same))) for one, same in itertools.groupby(value)]
+        return ", ".join(f"{n} \u00d7 {one}" if n > 1 else str(one) for one, n in runs) or "none"
     if value is None or isinstance(value, bool):
         return {None: "none", True: "yes", False: "no"}[value]
     return value
@@ -92,8 +85,8 @@ def settings(values: Mapping[str, Any]) -> Markup:
 
 
 def share_bar(share: float) -> Markup:
-    """A bar for the cell of a table; that of the share 1 is as wide as eight letters."""
-    return element("span", class_="bar", style=f"width:{8 * share:.3f}rem")
+    """A bar for the cell of a table, as long as a share from 0 to 1 of its room."""
+    return element("span", class_="bar", style=f"--share:{share:.4f}")
 
 
 def details(summary: str, *content: object) -> Markup:
@@ -122,12 +115,3 @@ def switched(name: str, choices: Mapping[str, Markup]) -> Markup:
         element("div", content, class_=f"view v{i}") for i, content in enumerate(choices.values())
     ]
     return element("div", *inputs, *views, class_="switched", role="group", aria_label=name)
-
-
-def number_text(value: float) -> str:
-    """A number for people: whole ones with separators, others with five digits."""
-    if isinstance(value, bool) or not math.isfinite(value):
-        return str(value)
-    if float(value).is_integer() and abs(value) < 1e15:
-        return f"{int(value):,}"
-    return f"{value:,.5g}"

@@ -43,9 +43,9 @@ def tensor_page(model: Model, name: str) -> Page:
     for s in summaries:
         counts, edges = tensor_histogram(parameters[s.name])
         histogram = bar_chart(f"histogram of {s.name}", edges, counts, small=True)
-        figures = (s.count, s.min, s.max, s.mean, s.std, histogram, s.role)
-        rows.append((element("span", s.name, class_="token"), shape_text(s.shape), *figures))
-    head = ("tensor", "shape", "count", "min", "max", "mean", "std", "values", "role")
+        figures = (s.count, s.min, s.max, s.mean, s.std, histogram)
+        rows.append((_explained(s.name, s.role), shape_text(s.shape), *figures))
+    head = ("tensor", "shape", "count", "min", "max", "mean", "std", "values")
     page.add("Tensors", table(head, rows, "Every tensor, in the order of the model"))
     return page
 
@@ -53,8 +53,15 @@ def tensor_page(model: Model, name: str) -> Page:
 def _parts_table(summaries: Sequence[TensorSummary]) -> Markup:
     parts = parameters_by_part(summaries)
     whole = sum(parts.values())
-    rows = [(part, n, f"{n / whole:.1%}", share_bar(n / whole)) for part, n in parts.items()]
-    return table(("part", "parameters", "share", ""), rows)
+    rows = [
+        (part, n, joined((share_bar(n / whole), f" {n / whole:.1%}"))) for part, n in parts.items()
+    ]
+    return table(("part", "parameters", "share"), rows)
+
+
+def _explained(name: str, meaning: str) -> Markup:
+    """The name of a tensor or a stage, and below it what it is."""
+    return joined((element("span", name, class_="token"), element("span", meaning, class_="about")))
 
 
 def _text_line(text: ReadText) -> Markup:
@@ -67,12 +74,11 @@ def trace_page(model: Model, name: str, text: ReadText, trace: ForwardTrace) -> 
     loss = "" if trace.loss is None else f". Mean loss {trace.loss:.4f} nats."
     page = Page(f"A forward pass of {name}", joined((_text_line(text), loss)))
     page.add("Predictions", *_predictions(trace, model.config.vocab_size))
-    head = ("stage", "shape", "L2", "min", "max", "mean", "zeros", "what it is")
+    head = ("stage", "shape", "L2", "min", "max", "mean", "zeros")
     rows = [
-        (element("span", s.name, class_="token"), shape_text(s.shape), s.l2, s.min,
-         s.max, s.mean, s.zeros, s.meaning)
+        (_explained(s.name, s.meaning), shape_text(s.shape), s.l2, s.min, s.max, s.mean, s.zeros)
         for s in trace.stages
-    ]  # fmt: skip
+    ]
     page.add("Stages", table(head, rows, "Every stage, in order"))
     page.add("Architecture", settings(model.config.to_dict()))
     return page
@@ -87,7 +93,7 @@ def _predictions(trace: ForwardTrace, vocab_size: int) -> list[Markup]:
         guess = [math.log(vocab_size)] * len(positions)
         series = [
             Series("loss", positions, losses, marks=True),
-            Series("of guessing", positions, guess, faint=True),
+            Series("guessing", positions, guess, faint=True),
         ]
         chart = line_chart("Loss behind each token", series, "tokens seen", "nats")
         caption = (

@@ -59,9 +59,13 @@ def load_mgpt(
     """The model of a file, float32.
 
     `heads` are needed where they are not equal: the file has their number alone, and a wrong one
-    for other families than uniform.
+    for other families than uniform. FormatError if the file is damaged or has a number that is not
+    finite.
     """
     settings, tensors = read_mgpt(path)
+    for name, matrix in tensors.items():
+        if not np.isfinite(matrix).all():
+            raise FormatError(f"{path} is damaged or diverged: its {name} is not finite")
     config = ModelConfig.preset(
         "microgpt",
         settings["vocab_size"],
