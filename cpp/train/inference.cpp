@@ -20,6 +20,13 @@ constexpr Index kRowsReadTogether = 256;
 // the weights are read once for all of them.
 constexpr Index kCachedBytes = Index{1} << 20, kFewestSamples = 16;
 
+// An excluded token has a logit of -infinity; the largest one is a number all the same.
+void require_finite(std::span<const double> logits, double top) {
+  const bool has_nan = std::any_of(logits.begin(), logits.end(), [](double logit) { return std::isnan(logit); });
+  if (has_nan || !std::isfinite(top))
+    throw NonFiniteError("the logits of the next token are not finite: the model diverged, use one from before that");
+}
+
 }  // namespace
 
 void GenerationConfig::validate() const {
@@ -43,6 +50,8 @@ void penalise_repetition(std::span<double> logits, std::span<const Token> recent
 
 Token sample_token(std::span<const double> logits, const GenerationConfig& config,
                    const std::function<double()>& uniform) {
+  const double top = largest(logits);
+  require_finite(logits, top);
   if (config.temperature == 0)
     return static_cast<Token>(std::max_element(logits.begin(), logits.end()) - logits.begin());
   std::vector<size_t> order;  // of falling logits; empty where all tokens are kept, in their own order
@@ -56,7 +65,7 @@ Token sample_token(std::span<const double> logits, const GenerationConfig& confi
     while (kept < order.size() && logits[order[kept]] == logits[order[kept - 1]]) ++kept;
   }
   std::vector<double> share(kept);
-  const double top = largest(logits), scale = 1 / config.temperature;
+  const double scale = 1 / config.temperature;
   for (size_t i = 0; i < kept; ++i) share[i] = (logits[token_at(i)] - top) * scale;
   exponentials(share);
   double left = sum(share);

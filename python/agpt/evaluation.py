@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from agpt import _engine
-from agpt._engine import ArgumentError, Vocabulary
+from agpt._engine import ArgumentError, NonFiniteError, Vocabulary
 from agpt.data.tokenizer import KIND as TOKENIZER_KIND
 from agpt.data.tokenizer import size_with
 from agpt.model import Model
@@ -72,6 +72,15 @@ class Evaluation:
 def perplexity_of(loss: float) -> float:
     """exp(loss), infinite where a float cannot hold it."""
     return math.exp(loss) if loss < LARGEST_LOSS_OF_PERPLEXITY else math.inf
+
+
+def require_finite(loss: float) -> float:
+    """The loss; NonFiniteError where it is none that a score could be made of."""
+    if not math.isfinite(loss):
+        raise NonFiniteError(
+            "the loss of the text is not finite: the model diverged, score one from before that"
+        )
+    return loss
 
 
 def _number(value: float | None) -> str:
@@ -143,7 +152,7 @@ def evaluate_with(
         text.tokens, text.document_starts, context, stride, by_depth
     )
     seconds = time.perf_counter() - start
-    loss = loss_sum / positions
+    loss = require_finite(loss_sum / positions)
     bits = loss / math.log(2)
     size = characters_and_bytes(model.vocabulary, text)
     return Evaluation(

@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from agpt._engine import SequenceTrie
-from agpt.evaluation import perplexity_of
+from agpt.evaluation import perplexity_of, require_finite
 from agpt.model import Model
 from agpt.train_config import TrainConfig
 from agpt.trainer import Trainer
@@ -41,7 +41,7 @@ class SequenceEvaluation:
 def evaluate_tree(trainer: Trainer, sequences: SequenceTrie) -> SequenceEvaluation:
     """Evaluates the trainer's model as it is now."""
     start = time.perf_counter()
-    loss = trainer.evaluate_sequences(sequences)
+    loss = require_finite(trainer.evaluate_sequences(sequences))
     return SequenceEvaluation(
         n_sequences=sequences.n_sequences,
         context=sequences.depth,

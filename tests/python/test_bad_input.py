@@ -4,7 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from agpt import Model
 from agpt.cli import main
 from agpt.cli.build import command as build
 from agpt.cli.demo import command as demo
@@ -250,6 +252,18 @@ def test_a_loss_that_is_not_finite_ends_the_command_and_keeps_the_checkpoint(
     assert "finite" in result.stderr.strip().splitlines()[-1]
     assert "Traceback" not in result.stderr
     assert model_file.read_bytes() == before
+
+
+def test_a_model_that_diverged_neither_writes_nor_scores(
+    run_command: RunCommand, model_file: Path, corpus_file: Path
+) -> None:
+    model = Model.load(model_file)
+    model.flat_parameters[:] = np.nan
+    model.save(model_file)
+    for options in ([], ["--temperature", 0], ["--top-k", 2]):
+        assert_fails(run_command(generate, model_file, *options), DATA, "the model diverged")
+    scored = run_command(perplexity, model_file, "--corpus", corpus_file, "--split", "all")
+    assert_fails(scored, DATA, "not finite: the model diverged")
 
 
 def test_a_memory_cap_says_what_was_wanted_and_what_is_allowed(

@@ -164,6 +164,17 @@ def test_a_chain_has_as_many_characters_as_asked_for(
     assert len(run_json(generate, *chain)["samples"][0]) == 2000 - len("bob")
 
 
+def test_samples_with_line_ends_are_told_apart(
+    model_file: Path, run_json: RunJson, run_command: RunCommand
+) -> None:
+    for options in ([], ["--no-stop-at-end", "--max-tokens", 40]):
+        samples = run_json(generate, model_file, "-n", 5, *options)["samples"]
+        separator = "\n----------\n" if any("\n" in sample for sample in samples) else "\n"
+        assert (separator == "\n") == (options == [])
+        shown = run_command(generate, model_file, "-n", 5, *options).stdout
+        assert shown.removesuffix("\n").split(separator) == samples
+
+
 def test_options_that_do_nothing_are_refused(model_file: Path, run_command: RunCommand) -> None:
     refused = run_command(generate, model_file, "--max-chars", 9)
     assert_fails(refused, 2, "--max-chars is for long texts: add --chain")

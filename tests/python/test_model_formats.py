@@ -17,6 +17,7 @@ from agpt.model_formats.karpathy_json import load_karpathy_json, save_karpathy_j
 from agpt.model_formats.mgpt import load_mgpt, save_mgpt
 from agpt.model_formats.plain_safetensors import save_plain_safetensors
 from agpt.model_formats.rust_parity import read_parity
+from agpt.model_formats.saving import MODEL_FORMATS
 from click.testing import Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -259,6 +260,34 @@ def test_foreign_files_are_refused_with_a_sentence(
     result = run_command(import_model, path, "--out", tmp_path / "out.safetensors")
     assert_fails(result, 1, "foreign")
     assert not (tmp_path / "out.safetensors").exists()
+
+
+def test_a_file_that_is_no_model_of_another_program_is_told_what_is_read(
+    tmp_path: Path, run_command: Callable[..., Result]
+) -> None:
+    path, out = tmp_path / "m", tmp_path / "out.safetensors"
+    karpathy_model().save(path)
+    assert_fails(run_command(import_model, path, "--out", out), 1, "m is of another kind", ".model")
+    path.write_bytes(b"")
+    assert_fails(run_command(import_model, path, "--out", out), 1, "m is empty", "model.json")
+    assert_fails(run_command(export, path, "--out", tmp_path / "x"), 1, "agpt-import-model")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_numbers_that_are_not_finite_are_neither_read_nor_written(
+    tmp_path: Path, value: float, run_command: Callable[..., Result]
+) -> None:
+    model, path = numbered_model(n_layers=1), tmp_path / "m.model"
+    model.parameters()["blocks.0.mlp.up.bias"][3] = value
+    save_mgpt(path, model)
+    with pytest.raises(FormatError, match=r"its layers\.0\.l1\.bias is not finite"):
+        load_mgpt(path)
+    model.save(tmp_path / "m.safetensors")
+    for file_format in MODEL_FORMATS:
+        options = ["--format", file_format, "--out", tmp_path / "out"]
+        result = run_command(export, tmp_path / "m.safetensors", *options)
+        assert_fails(result, 1, "blocks.0.mlp.up.bias is not finite")
+    assert not (tmp_path / "out").exists()
 
 
 def test_models_that_a_model_json_cannot_hold_are_refused(tmp_path: Path) -> None:

@@ -186,7 +186,7 @@ def test_a_run_of_the_command_has_a_page_with_everything(
 
 
 def test_what_is_no_run_is_one_sentence(run_command: Callable[..., Result], tmp_path: Path) -> None:
-    assert_fails(run_command(report, tmp_path / "m.safetensors"), 1, "m.log.jsonl", "no such file")
+    assert_fails(run_command(report, tmp_path / "m.safetensors"), 1, "m.log.jsonl does not exist")
     log = tmp_path / "m.log.jsonl"
     log.write_text("{}\n", encoding="utf-8")
     assert_fails(run_command(report, log), 1, "no step")

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from agpt._engine import ArgumentError
+import numpy as np
+
+from agpt._engine import ArgumentError, NonFiniteError
 from agpt.files import require_writable
 from agpt.model import Model
 from agpt.model_formats.hugging_face import save_hugging_face
@@ -22,6 +24,11 @@ def save_model(model: Model, path: Path, file_format: str) -> dict[str, int]:
     """Writes `path`, which must not exist; returns figures about what was written."""
     if path.exists():
         raise ArgumentError(f"{path} exists: name a file or folder that does not")
+    for name, values in model.parameters().items():
+        if not np.isfinite(values).all():
+            raise NonFiniteError(
+                f"{name} is not finite: the model diverged, export one from before that"
+            )
     require_writable(path)
     if file_format == "transformers":
         save_hugging_face(path, model)

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "cpp/base/error.h"
 #include "tests/cpp/train/model_cases.h"
@@ -107,6 +108,20 @@ TEST_CASE("stages are in order, cover every layer, agree between backends and en
       for (size_t i = 0; i < stages[s].values.size(); ++i)
         CHECK(fast[s].values[i] == doctest::Approx(stages[s].values[i]).epsilon(1e-10));
     }
+  }
+}
+
+TEST_CASE("no token is drawn from logits that are not finite, but for those of excluded tokens") {
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const auto half = [] { return 0.5; };
+  for (const double temperature : {0.0, 1.0}) {
+    GenerationConfig config;
+    config.temperature = temperature;
+    for (const std::vector<double>& logits :
+         {std::vector{kNan, 1.0, 2.0}, {1.0, kNan, 2.0}, {1.0, kInfinity, 2.0}, {-kInfinity, -kInfinity}})
+      CHECK_THROWS_AS(sample_token(logits, config, half), NonFiniteError);
+    CHECK(sample_token(std::vector{-kInfinity, 1.0}, config, half) == 1);
   }
 }
 
