@@ -46,12 +46,17 @@ class RunRecord:
         return min(self.evaluations, key=lambda event: float(event["loss"]), default=None)
 
 
+def log_of(run: Path) -> Path:
+    """The log of a run that is named by it or by any of its checkpoints."""
+    return run if run.name.endswith(LOG_SUFFIX) else log_path_of(last_path_of(run))
+
+
 def read_run(run: Path) -> RunRecord:
     """The record of a run by the name of its log or of any of its checkpoints.
 
     OSError where there is no log, ArgumentError where it has no step.
     """
-    log = run if run.name.endswith(LOG_SUFFIX) else log_path_of(last_path_of(run))
+    log = log_of(run)
     if not log.exists():
         raise FileNotFoundError(
             f"{log} does not exist: name the log of a run of agpt-train or a checkpoint beside it"

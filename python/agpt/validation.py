@@ -4,6 +4,7 @@ Every failure is an ArgumentError with one sentence that names the field, the va
 """
 
 import dataclasses
+import difflib
 import math
 import types
 import typing
@@ -107,7 +108,9 @@ def config_from_dict(config_class: type[Config], values: Mapping[str, Any]) -> C
     known = {field.name for field in fields}
     for key in values:
         if key not in known:
-            raise ArgumentError(f"{config_class.__name__} has no setting {key!r}")
+            alike = difflib.get_close_matches(str(key), known, 1)
+            hint = f": did you mean {alike[0]!r}?" if alike else ""
+            raise ArgumentError(f"{config_class.__name__} has no setting {key!r}{hint}")
     for field in fields:
         if (
             field.name not in values

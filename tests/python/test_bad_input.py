@@ -11,8 +11,11 @@ from agpt.cli import main
 from agpt.cli.build import command as build
 from agpt.cli.demo import command as demo
 from agpt.cli.generate import command as generate
+from agpt.cli.import_model import command as import_model
 from agpt.cli.info import command as info
+from agpt.cli.inspect import command as inspect
 from agpt.cli.perplexity import command as perplexity
+from agpt.cli.report import command as report
 from agpt.cli.train import command as train
 from click.testing import Result
 from support import assert_fails
@@ -252,6 +255,28 @@ def test_a_loss_that_is_not_finite_ends_the_command_and_keeps_the_checkpoint(
     assert "finite" in result.stderr.strip().splitlines()[-1]
     assert "Traceback" not in result.stderr
     assert model_file.read_bytes() == before
+
+
+def test_what_is_read_is_not_written_over(
+    run_command: RunCommand, corpus_file: Path, index_file: Path, model_file: Path
+) -> None:
+    before = {path: path.read_bytes() for path in (corpus_file, index_file, model_file)}
+    for command, path, *options in (
+        (build, corpus_file, "--out", corpus_file),
+        (train, corpus_file, "--out", corpus_file, *SMALL),
+        (train, index_file, "--out", index_file, *SMALL),
+        (train, corpus_file, "--plot", corpus_file, *SMALL),
+        (inspect, model_file, "--html", model_file),
+        (import_model, model_file, "--out", model_file),
+    ):
+        refused = run_command(command, path, *options)
+        assert refused.exit_code != 0
+        assert_fails(refused, refused.exit_code, path.name)
+    log = model_file.with_name(f"{model_file.stem}.log.jsonl")
+    assert_fails(run_command(report, model_file, "--out", log), USAGE, "is the log of a run")
+    model_as_text = run_command(train, model_file, *SMALL)
+    assert_fails(model_as_text, USAGE, "name the file to write with --out")
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_a_model_that_diverged_neither_writes_nor_scores(

@@ -88,9 +88,9 @@ def _text(speed: TrainingSpeed) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """12.3 s, or 4 min 56 s, or 7 h 08 min."""
+    """0.012 s, or 12.3 s, or 4 min 56 s, or 7 h 08 min."""
     if seconds < 60:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds:.2g} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
         return f"{minutes} min {rest:02} s"

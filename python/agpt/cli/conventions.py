@@ -5,7 +5,8 @@ import math
 import os
 import sys
 import traceback
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -17,6 +18,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 EXIT_DATA, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 BYTES_PER_GIB = 2**30
+STANDARD_STREAM = "-"
 DEBUG_KEY, MEMORY_CAP_KEY = "agpt.debug", "agpt.mem_cap"
 
 
@@ -40,11 +42,16 @@ class ConventionalMain:
         sys.exit(_exit_code_of(lambda: run(*args, standalone_mode=False, **kwargs)))
 
 
+class InputFile(click.Path):
+    """The type of parameters that name a file to read, which the command must not write over."""
+
+
 class Command(ConventionalMain, click.Command):
     """A command of agpt: errors of the library and of files are one line on standard error."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command's function under the memory cap of --mem-cap."""
+        _refuse_to_write_what_is_read(ctx)
         cap_before = _engine.memory_cap()
         if MEMORY_CAP_KEY in ctx.meta:
             _engine.set_memory_cap(int(ctx.meta[MEMORY_CAP_KEY] * BYTES_PER_GIB))
@@ -56,6 +63,29 @@ class Command(ConventionalMain, click.Command):
             raise failure_of(ctx, error) from error
         finally:
             _engine.set_memory_cap(cap_before)
+
+
+def _refuse_to_write_what_is_read(context: click.Context) -> None:
+    """Refuses, as wrong usage, a file that the command would read and then replace."""
+    of_paths = [one for one in context.command.params if isinstance(one.type, click.Path)]
+    read = {
+        path.absolute()
+        for parameter in of_paths
+        if isinstance(parameter.type, InputFile)
+        for path in _paths_of(context, parameter)
+    }
+    for parameter in of_paths:
+        for path in _paths_of(context, parameter):
+            if not isinstance(parameter.type, InputFile) and path.absolute() in read:
+                name = parameter.opts[0]
+                raise click.UsageError(f"{name} {path} is read, too: name another file", context)
+
+
+def _paths_of(context: click.Context, parameter: click.Parameter) -> Iterator[Path]:
+    value = context.params.get(parameter.name or "")
+    for path in value if isinstance(value, tuple) else (value,):
+        if path is not None and str(path) != STANDARD_STREAM:
+            yield Path(path)
 
 
 def failure_of(context: click.Context, error: BaseException) -> Exception:

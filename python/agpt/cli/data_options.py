@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from agpt import TrieIndex
-from agpt.cli.conventions import with_options
+from agpt.cli.conventions import InputFile, with_options
 from agpt.data.decompression import STANDARD_INPUT
 from agpt.data.texts import DEFAULT_TEXT_FIELD, stem_of
 from agpt.data.tokenizer import TOKENIZER_SUFFIX
@@ -31,7 +31,7 @@ INDEX_OPTIONS = (
 )
 OWN_TOKENIZERS = ("char", "byte")
 STEM_WITHOUT_NAME = "corpus"
-INPUT_FILE = click.Path(exists=False, dir_okay=True, path_type=Path)
+INPUT_FILE = InputFile(path_type=Path)
 
 
 def _require_tokenizer(context: click.Context, parameter: click.Parameter, value: str) -> str:
@@ -160,9 +160,13 @@ def one_index(paths: Sequence[Path]) -> Path | None:
 
 def default_output(inputs: Sequence[Path], suffix: str) -> Path:
     """Where a result goes by default: beside its one input, or "corpus" in the current folder."""
+    stem = STEM_WITHOUT_NAME
     if len(inputs) == 1 and not is_pipe(inputs[0]):
-        return Path(stem_of(str(inputs[0])) + suffix)
-    return Path(STEM_WITHOUT_NAME + suffix)
+        stem = stem_of(str(inputs[0]))
+    output = Path(stem + suffix)
+    if output in inputs:
+        raise click.UsageError(f"{output} is read: name the file to write with --out")
+    return output
 
 
 def open_index(path: Path) -> TrieIndex:

@@ -12,7 +12,7 @@ from agpt.cli.data_options import INPUT_FILE
 from agpt.files import require_writable
 from agpt.run_comparison import comparison_page
 from agpt.run_files import last_path_of
-from agpt.training_report import LOG_SUFFIX, RunRecord, read_run, report_page
+from agpt.training_report import LOG_SUFFIX, RunRecord, log_of, read_run, report_page
 
 PAGE_SUFFIX = ".html"
 COMPARISON = "comparison"
@@ -37,6 +37,8 @@ def command(runs: tuple[Path, ...], out: Path | None, as_json: bool) -> None:
         stem = _run_name(runs[0]) if len(runs) == 1 else COMPARISON
         out = runs[0].with_name(stem + PAGE_SUFFIX)
     require_writable(out)
+    if out.absolute() in (log_of(run).absolute() for run in runs):
+        raise click.UsageError(f"--out {out} is the log of a run: name another file")
     records = _told_apart(runs, [read_run(run) for run in runs])
     page = report_page(records[0]) if len(records) == 1 else comparison_page(records)
     page.write(out)

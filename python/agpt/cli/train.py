@@ -6,7 +6,7 @@ import click
 
 from agpt import NonFiniteError, Trainer
 from agpt.cli.conventions import Command, CommandFailure, common_options, emit, has_given
-from agpt.cli.data_options import INPUT_FILE, default_output
+from agpt.cli.data_options import default_output
 from agpt.cli.progress import StepProgress
 from agpt.cli.run_options import check_run_options, run_options, run_options_of
 from agpt.cli.scenario_options import MODEL_SUFFIX, training_data
@@ -40,7 +40,7 @@ EXIT_BY_SIGNAL = 128
 )
 @click.option(
     "--resume",
-    type=INPUT_FILE,
+    type=click.Path(path_type=Path),  # may be the file that is written
     help="Continue the run of this checkpoint; where it is missing, of its newest numbered one.",
 )
 @run_options
