@@ -94,6 +94,11 @@ Inference<Real>::Inference(const ModelConfig& model, std::unique_ptr<Backend<Rea
       backend_(std::move(backend)),
       stream_(backend_->make_stream()),
       transformer_(model_, table_, *stream_) {
+  set_parameters(parameters);
+}
+
+template <class Real>
+void Inference<Real>::set_parameters(std::span<const Real> parameters) {
   AGPT_REQUIRE(static_cast<Index>(parameters.size()) == table_.size(),
                "the parameter buffer holds " + std::to_string(parameters.size()) + " numbers, but the model has " +
                    std::to_string(table_.size()));
@@ -118,22 +123,22 @@ int32_t Inference<Real>::append_chain(std::span<const Token> tokens, int32_t par
 }
 
 template <class Real>
-Rows<Real> Inference<Real>::compute(Index begin, Index scored, Index capacity) {
+Rows<Real> Inference<Real>::compute(Index begin, Index scored, Index capacity, bool keeps_stages) {
   const FlushDenormals flush;
   batch_.n_leading_ghosts = scored;
   build_tiles(batch_, backend_->tile_rows(), begin);
-  return transformer_.logits(batch_, begin, scored, capacity);
+  return transformer_.logits(batch_, begin, scored, capacity, keeps_stages);
 }
 
 template <class Real>
-Rows<Real> Inference<Real>::compute_chain(std::span<const Token> tokens) {
+Rows<Real> Inference<Real>::compute_chain(std::span<const Token> tokens, bool keeps_stages) {
   require_known(tokens);
   AGPT_REQUIRE(static_cast<int>(tokens.size()) <= model_.context, "the text has " + std::to_string(tokens.size()) +
                                                                       " tokens, but the model's context is " +
                                                                       std::to_string(model_.context));
   batch_.clear();
   append_chain(tokens, -1);
-  return compute(0, 0, batch_.n_rows());
+  return compute(0, 0, batch_.n_rows(), keeps_stages);
 }
 
 template <class Real>
@@ -146,13 +151,13 @@ std::vector<Real> Inference<Real>::rows_from(Rows<Real> rows, Index columns, Ind
 template <class Real>
 std::vector<Real> Inference<Real>::logits(std::span<const Token> tokens) {
   if (tokens.empty()) return {};
-  return rows_from(compute_chain(tokens), model_.vocab_size, 0);
+  return rows_from(compute_chain(tokens, false), model_.vocab_size, 0);
 }
 
 template <class Real>
 std::vector<StageValues<Real>> Inference<Real>::stages(std::span<const Token> tokens) {
   AGPT_REQUIRE(!tokens.empty(), "the text has no token: the stages of the forward pass need at least one");
-  compute_chain(tokens);
+  compute_chain(tokens, true);
   std::vector<StageValues<Real>> result;
   for (const StageView<Real>& stage : transformer_.stages())
     result.push_back({stage.name, stage.columns, rows_from(stage.values, stage.columns, 0)});

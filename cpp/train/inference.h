@@ -53,6 +53,9 @@ class Inference {
   /// backend: made for model_shape(model). parameters: the flat buffer of the model; copied by the backend.
   Inference(const ModelConfig& model, std::unique_ptr<Backend<Real>> backend, std::span<const Real> parameters);
 
+  /// Parameters from now on, of a model that has changed; copied as well.
+  void set_parameters(std::span<const Real> parameters);
+
   /// logits (tokens, vocabulary), row-major: row i predicts the token behind tokens[0 .. i]. At most `context` tokens.
   std::vector<Real> logits(std::span<const Token> tokens);
 
@@ -94,12 +97,12 @@ class Inference {
   Index make_room(std::span<Sample> samples, const GenerationConfig& config, Index capacity);
   /// Appends the tokens as a chain below `parent` and returns the last row.
   int32_t append_chain(std::span<const Token> tokens, int32_t parent);
-  /// Computes the logits of the tokens as the one chain of the batch.
-  Rows<Real> compute_chain(std::span<const Token> tokens);
+  /// Computes the logits of the tokens as the one chain of the batch, with all stages on the way if they are kept.
+  Rows<Real> compute_chain(std::span<const Token> tokens, bool keeps_stages);
   /// The rows from `begin` to the end of the batch, in host memory, packed row-major.
   std::vector<Real> rows_from(Rows<Real> rows, Index columns, Index begin);
   /// Computes the rows [begin, end of batch), and the logits of those from `scored` on.
-  Rows<Real> compute(Index begin, Index scored, Index capacity);
+  Rows<Real> compute(Index begin, Index scored, Index capacity, bool keeps_stages = false);
 
   const ModelConfig model_;
   const ParameterTable table_;

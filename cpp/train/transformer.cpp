@@ -80,7 +80,7 @@ Transformer<Real>::Transformer(const ModelConfig& config, const ParameterTable& 
 
 template <class Real>
 void Transformer<Real>::scored_logits(const RowBatch& batch, Gradient<Real>* gradient) {
-  begin(batch, gradient, 0, batch.n_rows());
+  begin(batch, gradient, gradient == nullptr ? Kept::nothing : Kept::everything, 0, batch.n_rows());
   absorbs_last_layer_ = gradient == nullptr && absorbing_pays(batch);
   const auto n_tiles = static_cast<Index>(batch.tiles.size());
   forward(0, batch.n_rows(), batch.n_leading_ghosts, 0, batch.first_scored_tile, n_tiles);
@@ -110,8 +110,9 @@ void Transformer<Real>::add_loss_and_gradient(const RowBatch& batch, Gradient<Re
 }
 
 template <class Real>
-Rows<Real> Transformer<Real>::logits(const RowBatch& batch, Index first_row, Index scored, Index capacity) {
-  begin(batch, nullptr, first_row, capacity);
+Rows<Real> Transformer<Real>::logits(const RowBatch& batch, Index first_row, Index scored, Index capacity,
+                                     bool keeps_stages) {
+  begin(batch, nullptr, keeps_stages ? Kept::everything : Kept::keys_and_values, first_row, capacity);
   absorbs_last_layer_ = false;  // later rows need its keys and values
   const auto tile_of = [&](Index row) {
     const auto tile = std::find_if(batch.tiles.begin(), batch.tiles.end(),
@@ -153,13 +154,16 @@ std::vector<StageView<Real>> Transformer<Real>::stages() {
 
 template <class Real>
 typename Transformer<Real>::LayerRows Transformer<Real>::layer_rows(int layer) {
-  const int slot = kFirstLayerSlot + kSlotsPerLayer * layer;
+  const auto slots_of = [](int number) { return kFirstLayerSlot + kSlotsPerLayer * number; };
+  // Layers that need nothing of one another work in the same memory, which stays in cache.
+  const int slot = slots_of(kept_ == Kept::everything ? layer : 0),
+            qkv_slot = slots_of(kept_ == Kept::nothing ? 0 : layer) + kQkv;
   const Index d = config_.d_model, wide = config_.d_ff;
   LayerRows rows;
   rows.input = scratch(slot + kInput, d);
   rows.normed1 = scratch(slot + kNormed1, d);
   rows.statistics1 = scratch(slot + kStatistics1, 2);
-  rows.qkv = stream_.scratch(slot + kQkv, capacity_, 3 * d);
+  rows.qkv = stream_.scratch(qkv_slot, capacity_, 3 * d);
   rows.attention = scratch(slot + kAttention, d);
   rows.middle = scratch(slot + kMiddle, d);
   rows.normed2 = scratch(slot + kNormed2, d);
@@ -179,12 +183,14 @@ Real* Transformer<Real>::saved_attention(int layer, Index first_tile, Index end_
 }
 
 template <class Real>
-void Transformer<Real>::begin(const RowBatch& batch, Gradient<Real>* gradient, Index first_row, Index capacity) {
+void Transformer<Real>::begin(const RowBatch& batch, Gradient<Real>* gradient, Kept kept, Index first_row,
+                              Index capacity) {
   AGPT_REQUIRE(!batch.tiles.empty() || batch.n_rows() == 0,
                "the batch has rows but no tiles: call build_tiles() first");
   first_row_ = first_row;
   n_rows_ = batch.n_rows() - first_row;
   capacity_ = capacity;
+  kept_ = kept;
   constant_rows_ = constant_rows(batch);
   stream_.begin(view_of(batch), gradient);
 }

@@ -57,8 +57,8 @@ class Transformer {
   /// Logits of the rows [scored, end) of a batch whose rows before `begin` went through this call earlier: their keys
   /// and values are kept, so a sequence grows row by row without recomputing (a KV cache). A tile must end before row
   /// `scored`. `capacity` rows are kept in all; it must not grow between the calls of one sequence. Row r of the batch
-  /// has its logits in row r of the result.
-  Rows<Real> logits(const RowBatch& batch, Index begin, Index scored, Index capacity);
+  /// has its logits in row r of the result. stages() needs `keeps_stages`: otherwise layers use the same memory in turn.
+  Rows<Real> logits(const RowBatch& batch, Index begin, Index scored, Index capacity, bool keeps_stages = false);
 
   /// What the last logits() computed on its way, in order, named after the parameters: the embedding, the parts of each
   /// block, the logits. The columns of q and k of attention.qkv are rotated where positions are rotary; mlp.up, the
@@ -110,8 +110,10 @@ class Transformer {
   int head_number() const { return 4 * config_.n_layers; }
   NormShape norm_shape(const NormParameters& parameters) const { return agpt::norm_shape(config_, parameters); }
 
+  /// What of a layer is there when the next one is done.
+  enum class Kept { nothing, keys_and_values, everything };
   /// The rows from `first_row` on are at work; keys and values are kept of `capacity` rows.
-  void begin(const RowBatch& batch, Gradient<Real>* gradient, Index first_row, Index capacity);
+  void begin(const RowBatch& batch, Gradient<Real>* gradient, Kept kept, Index first_row, Index capacity);
   /// Computes the logits of all rows that have targets.
   void scored_logits(const RowBatch& batch, Gradient<Real>* gradient);
   /// Cross-entropy of the rows [begin, end), whose logits are computed.
@@ -139,6 +141,7 @@ class Transformer {
   FirstLayerTable<Real> first_layer_table_;
   Index first_row_ = 0, n_rows_ = 0;  // the rows at work
   Index capacity_ = 0;
+  Kept kept_ = Kept::everything;
   bool absorbs_last_layer_ = false;
   /// Runs of rows [begin, end) whose keys and values are constants.
   std::vector<std::pair<Index, Index>> constant_rows_;
