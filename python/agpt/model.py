@@ -1,9 +1,11 @@
 """The model: its parameters in one flat buffer, logits, generation, saving and loading."""
 
+import contextlib
 import math
 import os
 import random
-from collections.abc import Callable, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,10 @@ from agpt.validation import require_at_least, require_choice, require_seed
 
 TokenArray = npt.NDArray[np.uint32]
 LARGEST_TOKEN = 2**31 - 1
+LARGEST_KEPT_ENGINE = 64 << 20
+"""Bytes that the engine of a model may take to be kept between calls."""
+ROWS_AT_WORK = 16
+"""Samples that the engine writes side by side on a CPU where they are large: each has a context."""
 
 
 class Model:
@@ -92,7 +98,8 @@ class Model:
         self, text: str | Sequence[int] | npt.NDArray[Any], *, backend: str = "cpu"
     ) -> npt.NDArray[Any]:
         """Logits (tokens, vocabulary) of a text or tokens; row i predicts what follows token i."""
-        logits: npt.NDArray[Any] = self._inference(backend).logits(self._tokens_of(text))
+        with self._inference(backend) as inference:
+            logits: npt.NDArray[Any] = inference.logits(self._tokens_of(text))
         return logits
 
     def stages(
@@ -107,7 +114,8 @@ class Model:
         (before the activation; not for relu, which works in place), `.mlp.hidden`, `.after_mlp`;
         `final_norm` where the model has one; `logits`. The reference backend is slow and exact.
         """
-        stages: Tensors = self._inference(backend).stages(self._tokens_of(text))
+        with self._inference(backend) as inference:
+            stages: Tensors = inference.stages(self._tokens_of(text))
         return stages
 
     def generate(
@@ -196,7 +204,7 @@ class Model:
         random(): the tokens that random.choices gives. Otherwise they are made side by side.
         """
         require_seed(seed)
-        inference, tokens = self._inference(backend), self._tokens_of(prompt)
+        tokens = self._tokens_of(prompt)
         options: dict[str, Any] = {
             "max_tokens": max_tokens,
             "temperature": temperature,
@@ -211,16 +219,19 @@ class Model:
             "seed": seed,
             "progress": progress,
         }
-        if generator is None:
-            samples: list[TokenArray] = inference.generate(tokens, n_samples=n_samples, **options)
-            return samples
-        require_at_least("n_samples", n_samples, 1)
-        uniform = generator.random
-        return [
-            sample
-            for _ in range(n_samples)
-            for sample in inference.generate(tokens, uniform=uniform, **options)
-        ]
+        with self._inference(backend) as inference:
+            if generator is None:
+                samples: list[TokenArray] = inference.generate(
+                    tokens, n_samples=n_samples, **options
+                )
+                return samples
+            require_at_least("n_samples", n_samples, 1)
+            uniform = generator.random
+            return [
+                sample
+                for _ in range(n_samples)
+                for sample in inference.generate(tokens, uniform=uniform, **options)
+            ]
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a checkpoint without a training state."""
@@ -282,11 +293,31 @@ class Model:
         new_line = self.encode("\n")  # of which a tokenizer may make nothing
         return new_line if new_line.size > 0 else np.zeros(1, np.uint32)
 
-    def _inference(self, backend: str) -> Any:
-        """The engine at work on a copy of the parameters as they are now."""
-        engine_class = _engine.Inference32 if self.dtype == "float32" else _engine.Inference64
+    @contextlib.contextmanager
+    def _inference(self, backend: str) -> Iterator[Any]:
+        """The engine at work on a copy of the parameters as they are now.
+
+        A small one on a CPU is kept for the next call, with its memory: making it anew can take as
+        long as a short text. Calls of several threads at a time have one each.
+        """
+        kept, key = _idle_engines.setdefault(self, {}), (backend, self.config)
+        inference = kept.pop(key, None)
         parameters = self.parameter_buffer.for_engine()
-        return engine_class(self.config.engine_config(), parameters, backend)
+        if inference is None:
+            engine_class = _engine.Inference32 if self.dtype == "float32" else _engine.Inference64
+            inference = engine_class(self.config.engine_config(), parameters, backend)
+        else:
+            inference.set_parameters(parameters)
+        yield inference
+        context_row = 3 * self.config.d_model * self.config.n_layers
+        numbers = 4 * self.n_parameters + ROWS_AT_WORK * self.config.context * context_row
+        if backend.startswith("cpu") and numbers * parameters.itemsize <= LARGEST_KEPT_ENGINE:
+            kept[key] = inference
+
+
+_idle_engines: weakref.WeakKeyDictionary[Model, dict[tuple[str, ModelConfig], Any]] = (
+    weakref.WeakKeyDictionary()
+)
 
 
 def named_views(config: ModelConfig, flat: npt.NDArray[Any]) -> Tensors:

@@ -39,6 +39,12 @@ void bind_inference_of(nb::module_& m, const char* name) {
           },
           "config"_a, "parameters"_a.noconvert(), "backend"_a = "cpu")
       .def(
+          "set_parameters",
+          [](Inference& self, const nb::ndarray<const Real, nb::ndim<1>, nb::c_contig, nb::device::cpu>& parameters) {
+            self.set_parameters({parameters.data(), parameters.size()});
+          },
+          "parameters"_a.noconvert(), "Works with a copy of these from now on.")
+      .def(
           "logits",
           [](Inference& self, const Tokens& tokens) {
             std::vector<Real> logits;

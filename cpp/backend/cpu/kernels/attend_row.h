@@ -23,13 +23,7 @@ inline Vector<Real> scores_of_keys(const Real* q, Real scale, const int32_t* row
     products[i] = load(q) * load(key);
     for (int c = kLanes<Real>; c < width; c += kLanes<Real>) products[i] += load(q + c) * load(key + c);
   }
-  transpose<Real>(products);
-  AGPT_UNROLL
-  for (int half = kLanes<Real> / 2; half > 0; half /= 2) {
-    AGPT_UNROLL
-    for (int i = 0; i < half; ++i) products[i] += products[i + half];
-  }
-  return lanes_below<Real>(n) ? products[0] * scale : broadcast<Real>(static_cast<Real>(-1e30));
+  return lanes_below<Real>(n) ? sums_of_lanes<Real>(products) * scale : broadcast<Real>(static_cast<Real>(-1e30));
 }
 
 // out (width) = sum over keys of weights[key] * keys[key].

@@ -178,11 +178,15 @@ void attend(const AttentionArgs<Real>& args) {
     store(scores + j * kWidth, p);
   }
   const Vector<Real> inverse = 1 / (sum > zero ? sum : broadcast<Real>(1));  // lanes beyond n_rows see no key
-  for (int j = 0; j < n_keys; ++j) store(scores + j * kWidth, load(scores + j * kWidth) * inverse);
+  if (args.is_saved)
+    for (int j = 0; j < n_keys; ++j) store(scores + j * kWidth, load(scores + j * kWidth) * inverse);
+  const Vector<Real> left = args.is_saved ? broadcast<Real>(1) : inverse;  // of the division by the sum
 
   for_each_chunk(args.width, [&]<int kChunk>(int c) {
     Vector<Real> out[kChunk];
     weighted_sum<Real, kChunk>(scores, rows, n_keys, args.v + c, args.qkv_stride, out);
+    AGPT_UNROLL
+    for (int i = 0; i < kChunk; ++i) out[i] *= left;
     store_columns<Real, kChunk>(out, args.out + tile.first_row * args.out_stride + c, args.out_stride, n_rows);
   });
 }

@@ -135,6 +135,23 @@ inline Real sum_of_lanes(Vector<Real> v) {
   for (int half = kLanes<Real> / 2; half > 0; half /= 2) v += shuffle_lanes(v, v, lane_numbers<Real>() ^ half);
   return v[0];
 }
+// Lane l of the result is the sum over the lanes of v[l], for as many vectors as lanes: at each stage two vectors become
+// one, whose lanes are halves of both.
+template <class Real>
+inline Vector<Real> sums_of_lanes(Vector<Real>* v) {
+  const Mask<Real> lane = lane_numbers<Real>();
+  AGPT_UNROLL
+  for (int half = kLanes<Real> / 2; half > 0; half /= 2) {
+    const Mask<Real> is_second = (lane & half) != 0;
+    AGPT_UNROLL
+    for (int i = 0; i < half; ++i) {
+      const Vector<Real> a = v[i], b = v[i + half], other = is_second ? a : b;
+      v[i] = (is_second ? b : a) + shuffle_lanes(other, other, lane ^ half);
+    }
+  }
+  return v[0];
+}
+
 template <class Real>
 inline Real largest_lane(Vector<Real> v) {
   AGPT_UNROLL
