@@ -17,6 +17,11 @@ def number_text(value: float) -> str:
     return f"{value:,.{DIGITS}g}"
 
 
+def counted(number: int, noun: str) -> str:
+    """1 step, 2,000 steps."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def is_number(cell: object) -> TypeGuard[int | float]:
     """Whether a cell of a table is a number, which stands at the right."""
     return isinstance(cell, (int, float)) and not isinstance(cell, bool)

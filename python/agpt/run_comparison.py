@@ -64,7 +64,7 @@ def _result(run: RunRecord) -> tuple[object, ...]:
         return (run.name, "", "", "", "", len(run.steps), parameters, speed)
     place = curves.steps.index(run.best["step"])
     return (run.name, float(run.best["loss"]), run.best["step"], curves.positions[place],
-            round(curves.seconds[place], 1), len(run.steps), parameters, speed)  # fmt: skip
+            curves.seconds[place], len(run.steps), parameters, speed)  # fmt: skip
 
 
 def _held_out_chart(runs: Sequence[RunRecord], axis: str) -> Markup:

@@ -70,6 +70,8 @@ def read_run(run: Path) -> RunRecord:
         curves = curves_of(events)
     except KeyError as error:
         raise ArgumentError(f"{log} is no log of agpt-train: a line lacks {error}") from error
+    except ArgumentError as error:
+        raise ArgumentError(f"{log}: {error}") from error
     return RunRecord(
         name=log.name.removesuffix(LOG_SUFFIX),
         start=next(iter(of_kind(START)), None),

@@ -164,7 +164,7 @@ def test_a_line_chart_holds_its_numbers_and_a_mark_for_each() -> None:
         {"name": "a", "x": [1, 2], "y": [4.0, 3.5]}, {"name": "b", "x": [2], "y": [7.25]},
     ]  # fmt: skip
     assert (plot["y"]["low"], plot["y"]["high"]) == (3.5, 7.25)
-    assert len(parsed.of_class("mark")) == 2
+    assert len(parsed.of_class("mark")) == 2 + 1  # a line of one point is a point
     assert svg["tabindex"] == "0"
     assert "losses" in (svg["aria-label"] or "")
     assert len(parsed.of_class("swatch")) == 2

@@ -250,7 +250,11 @@ def test_mistakes_are_one_sentence(
     assert_fails(run_command(trace, model_file, "--text", ""), 1, "at least one")
     assert_fails(run_command(explain, model_file, "--text", ""), 1, "at least one")
     assert_fails(run_command(trace, model_file, "--text", "Ω"), 1, "Ω")
-    assert_fails(run_command(explain, model_file, "--text", "a", "--head", 9), 2, "2 layers of 3")
+    assert_fails(
+        run_command(explain, model_file, "--text", "a", "--head", 9),
+        2,
+        "layers 1 to 2 and heads 1 to 3",
+    )
     assert_fails(run_command(explain, model_file, "--text", "a", "--plot", "a.gif"), 1, "picture")
     assert_fails(run_command(inspect, tmp_path / "no"), 1, "no such file")
     nowhere = tmp_path / "no/page.html"

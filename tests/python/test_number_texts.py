@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from agpt.number_texts import column_texts, number_text
+from agpt.number_texts import column_texts, counted, number_text
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +12,10 @@ def test_numbers_are_written_for_people() -> None:
     assert [number_text(v) for v in (1234567, 0.123456789, 2.0, math.nan)] == [
         "1,234,567", "0.12346", "2", "nan",
     ]  # fmt: skip
+
+
+def test_one_is_no_plural() -> None:
+    assert [counted(n, "step") for n in (0, 1, 2000)] == ["0 steps", "1 step", "2,000 steps"]
 
 
 @pytest.mark.parametrize(

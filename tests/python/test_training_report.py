@@ -185,11 +185,22 @@ def test_a_run_of_the_command_has_a_page_with_everything(
                       "Learning rate and gradient", "Model", "Training"]  # fmt: skip
 
 
+def test_a_run_of_one_step_is_a_point(
+    run_json: Callable[..., dict[str, Any]], corpus_file: Path
+) -> None:
+    small = ["--d-model", 16, "--depth", 4, "--steps", 1]
+    values = run_json(report, run_json(train, corpus_file, *small)["model"])
+    content = Path(values["page"]).read_text(encoding="utf-8")
+    assert content.count('<circle class="mark s0') >= 4  # losses on three axes, the rate
+
+
 def test_what_is_no_run_is_one_sentence(run_command: Callable[..., Result], tmp_path: Path) -> None:
     assert_fails(run_command(report, tmp_path / "m.safetensors"), 1, "m.log.jsonl does not exist")
     log = tmp_path / "m.log.jsonl"
     log.write_text("{}\n", encoding="utf-8")
-    assert_fails(run_command(report, log), 1, "no step")
+    assert_fails(run_command(report, log), 1, "m.log.jsonl", "no step")
+    twice = run_command(report, log, tmp_path / "m.safetensors")
+    assert_fails(twice, 2, "m.log.jsonl is named twice")
     log.write_text('{"event": "step", "step": 1}\n', encoding="utf-8")
     assert_fails(run_command(report, log), 1, "no log of agpt-train", "positions")
 

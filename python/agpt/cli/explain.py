@@ -45,8 +45,8 @@ def command(
     ]
     if not heads:
         raise click.UsageError(
-            f"the model has {loaded.config.n_layers} layers of {len(loaded.config.head_widths)} "
-            "heads: choose one of them"
+            f"the model has layers 1 to {loaded.config.n_layers} and heads 1 to "
+            f"{len(loaded.config.head_widths)} in each: choose of these"
         )
     if html is not None:
         attention_page(model.name, attention, heads).write(html)

@@ -10,6 +10,7 @@ from agpt.cli.conventions import Command, common_options, emit, refuse_given
 from agpt.cli.data_options import INPUT_FILE, is_index, open_index
 from agpt.interchange import FORMATS, export_index
 from agpt.model_formats.saving import MODEL_FORMATS, save_model
+from agpt.number_texts import counted
 
 
 @click.command("agpt-export", cls=Command)
@@ -88,6 +89,5 @@ def emit_export(as_json: bool, out: Path, figures: dict[str, int], seconds: floa
     emit(
         as_json,
         {**values, "seconds": seconds},
-        f"{out}: {counts}, {n_bytes:,} bytes in {len(files):,} "
-        f"{'file' if len(files) == 1 else 'files'}, {seconds:.1f} s",
+        f"{out}: {counts}, {n_bytes:,} bytes in {counted(len(files), 'file')}, {seconds:.1f} s",
     )

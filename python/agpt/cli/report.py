@@ -10,6 +10,7 @@ import click
 from agpt.cli.conventions import Command, common_options, emit
 from agpt.cli.data_options import INPUT_FILE
 from agpt.files import require_writable
+from agpt.number_texts import counted
 from agpt.run_comparison import comparison_page
 from agpt.run_files import last_path_of
 from agpt.training_report import LOG_SUFFIX, RunRecord, log_of, read_run, report_page
@@ -37,8 +38,12 @@ def command(runs: tuple[Path, ...], out: Path | None, as_json: bool) -> None:
         stem = _run_name(runs[0]) if len(runs) == 1 else COMPARISON
         out = runs[0].with_name(stem + PAGE_SUFFIX)
     require_writable(out)
-    if out.absolute() in (log_of(run).absolute() for run in runs):
+    logs = [log_of(run).absolute() for run in runs]
+    if out.absolute() in logs:
         raise click.UsageError(f"--out {out} is the log of a run: name another file")
+    if len(set(logs)) < len(logs):
+        twice = next(log for log in logs if logs.count(log) > 1)
+        raise click.UsageError(f"the run of {twice.name} is named twice")
     records = _told_apart(runs, [read_run(run) for run in runs])
     page = report_page(records[0]) if len(records) == 1 else comparison_page(records)
     page.write(out)
@@ -74,4 +79,4 @@ def _values(record: RunRecord) -> dict[str, Any]:
 
 def _line(record: RunRecord) -> str:
     best = "" if record.best is None else f", best held-out loss {record.best['loss']:.4f}"
-    return f"{record.name}: {len(record.steps):,} steps{best}"
+    return f"{record.name}: {counted(len(record.steps), 'step')}{best}"

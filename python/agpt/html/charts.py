@@ -122,7 +122,7 @@ def _drawn(series: Series, number: int, x: Scale, y: Scale) -> Markup:
     kind = _kind(series, number)
     path = "M" + "L".join(f"{px:g} {py:g}" for px, py in points) if points else ""
     parts: list[Any] = [element("path", class_=f"line {kind}", d=path)]
-    if series.marks:
+    if series.marks or len(points) == 1:  # a line needs two
         parts += [element("circle", class_=f"mark {kind}", cx=px, cy=py, r=3) for px, py in points]
     parts.append(element("circle", class_=f"spot {kind}", r=4.5))
     return element("g", *parts, data_series=series.name)

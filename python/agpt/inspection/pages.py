@@ -18,6 +18,7 @@ from agpt.inspection.tensors import (
 )
 from agpt.inspection.tokens import ReadText
 from agpt.model import Model
+from agpt.number_texts import counted
 
 LEAST_MAP = 208  # pixels
 MOST_CELLS = 100_000  # about 8 MB
@@ -65,7 +66,7 @@ def _explained(name: str, meaning: str) -> Markup:
 
 
 def _text_line(text: ReadText) -> Markup:
-    return joined((f"{len(text.tokens)} tokens: ", element("span", " ".join(text.names),
+    return joined((f"{counted(len(text.tokens), 'token')}: ", element("span", " ".join(text.names),
                                                            class_="token")))  # fmt: skip
 
 
