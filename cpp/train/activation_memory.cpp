@@ -38,8 +38,9 @@ Index joined_batch_rows(const ModelConfig& config, const Backend<Real>& backend)
                                                backend.tile_rows(), static_cast<Index>(sizeof(Real)));
   if (memory / bytes < kFewestRows)
     throw MemoryCapError("a batch of " + std::to_string(kFewestRows) + " rows of this model takes " +
-                         std::to_string(kFewestRows * bytes) + " bytes of device memory, but there are " +
-                         std::to_string(memory) + ": raise --mem-cap or choose a smaller model");
+                         std::to_string((kFewestRows * bytes >> 20) + 1) + " MiB of device memory, but " +
+                         std::to_string(memory >> 20) +
+                         " MiB are left for it: raise --mem-cap, choose a smaller model or a GPU with more memory");
   return std::min(backend.joined_rows(), memory / bytes);
 }
 

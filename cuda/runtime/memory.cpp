@@ -15,9 +15,10 @@ void* MemoryCount::take(Index bytes, const char* what) {
     cudaGetLastError();  // a failed allocation must not be reported by a later call
     used_ -= bytes;
     const std::string limit =
-        above_cap ? "the memory cap is " + megabytes(cap_) : std::string("the device has no more");
-    throw DeviceError(std::string(what) + " needs " + megabytes(bytes) + " of device memory beside the " +
-                      megabytes(used - bytes) + " in use, but " + limit + ": use smaller batches or a higher cap");
+        above_cap ? "are above the memory cap of " + megabytes(cap_) : std::string("are more than the device has");
+    throw DeviceError(megabytes(bytes) + " of device memory for " + what + ", beside the " + megabytes(used - bytes) +
+                      " in use, " + limit +
+                      ": raise --mem-cap, choose smaller batches, a smaller model or a GPU with more memory");
   }
   for (Index seen = peak_; used > seen && !peak_.compare_exchange_weak(seen, used);) {
   }

@@ -1,16 +1,19 @@
 """What agpt-info says of the backend cuda: built or not, why, and which device there is.
 
-Environment variables of the emulated GPU stand for machines without a driver, without a device and
-with an old one; other builds have one sentence to say.
+Environment variables of the emulated GPU stand for machines without a driver, without a device,
+with an old one and with little memory; other builds have one sentence to say.
 """
 
 import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+from agpt import Corpus, TrieIndex
+from conftest import make_text
 
 
 def cuda_backend(**environment: str) -> dict[str, Any]:
@@ -46,3 +49,30 @@ def test_messages_name_what_the_machine_lacks(variable: str, value: str, message
     assert not found["usable"]
     assert message in found["description"]
     assert found["description"].endswith("choose --backend cpu")
+
+
+@pytest.mark.parametrize(
+    ("memory", "message"),
+    [
+        ("300000", "for the parameters, beside the 0 MiB in use, are more than the device has"),
+        ("20000000", "a batch of 1024 rows of this model takes"),
+    ],
+)
+def test_messages_of_exhausted_memory_say_what_did_not_fit(
+    tmp_path: Path, memory: str, message: str
+) -> None:
+    if "emulated" not in cuda_backend()["description"]:
+        pytest.skip("only the emulated GPU can have that little memory")
+    TrieIndex.build_to(tmp_path / "x.agpt", Corpus.from_text(make_text(500)), depth=6)
+    command = [sys.executable, "-m", "agpt.cli", "train", str(tmp_path / "x.agpt")]
+    done = subprocess.run(
+        [*command, "--backend", "cuda", "--steps", "1", "--out", str(tmp_path / "model")],
+        env=os.environ | {"AGPT_EMU_MEMORY": memory},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.strip().splitlines()
+    assert message in line
+    assert "choose" in line

@@ -133,7 +133,7 @@ TEST_CASE("the device keeps to its memory cap, says what it took, and takes no m
 
   options.memory_cap = Index{16} << 20;
   CHECK_THROWS_WITH_AS(make_backend<float>("cuda", model_shape(config, table), options)->make_stream(),
-                       doctest::Contains("cap is 16 MiB"), DeviceError);
+                       doctest::Contains("above the memory cap of 16 MiB"), DeviceError);
 }
 
 /// The losses and gradients of batches one after the other on one stream, and what the device did.
