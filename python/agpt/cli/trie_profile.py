@@ -13,6 +13,8 @@ from agpt.cli.config_options import config_options, given
 from agpt.cli.conventions import Command, common_options, emit, refuse_given
 from agpt.cli.data_options import INPUT_FILE, open_index
 from agpt.cli.output_options import plot_option
+from agpt.cli.preset_options import MODEL_PREFIX
+from agpt.cli.training_options import TRAIN_PREFIX
 from agpt.index_profile import (
     Profile,
     Sharing,
@@ -26,7 +28,6 @@ from agpt.model_config import PRESETS
 from agpt.profile_plots import draw_profile
 from agpt.training_cost import TrainingCost, predict_cost
 
-MODEL_PREFIX, TRAIN_PREFIX = "model_", "train_"
 TRAIN_OPTIONS = ("epochs", "unit", "positions_per_step", "ngram", "batch_rows", "threads")
 SKIPPED_OPTIONS = {field.name for field in dataclasses.fields(TrainConfig)} - {*TRAIN_OPTIONS}
 DEFAULT_RULE = "unigram"
