@@ -1,28 +1,10 @@
 #include "benchmarks/roofline/calibration.h"
 
-#include "benchmarks/roofline/stage_clock.h"
 #include "cpp/backend/cpu/kernel_table.h"
 #include "cpp/base/memory.h"
 
 namespace agpt::roofline {
 namespace {
-
-constexpr double kSeconds = 0.1;
-
-// Best of several: a neighbour can only take away.
-template <class Work>
-double gflops(double flops, Work work) {
-  double best = 0;
-  for (int round = 0; round < 5; ++round) {
-    double done = 0, begin = thread_seconds(), used = 0;
-    while ((used = thread_seconds() - begin) < kSeconds / 5) {
-      work();
-      done += flops;
-    }
-    best = done / used > best ? done / used : best;
-  }
-  return best / 1e9;
-}
 
 constexpr int kSteps = 10000, kChains = 12;
 

@@ -230,6 +230,7 @@ class TimedBackend final : public Backend<float> {
   Index saved_attention_per_row(Index context) const override { return inner_->saved_attention_per_row(context); }
   Index activation_memory() const override { return inner_->activation_memory(); }
   DeviceStatistics statistics() const override { return inner_->statistics(); }
+  void use_threads(ThreadPool* threads) override { inner_->use_threads(threads); }
   void set_parameters(std::span<const float> flat) override { inner_->set_parameters(flat); }
   std::unique_ptr<Stream<float>> make_stream() override {
     return std::make_unique<TimedStream<Clock>>(inner_->make_stream(), shape_, clock_);

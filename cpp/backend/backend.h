@@ -25,6 +25,8 @@
 
 namespace agpt {
 
+class ThreadPool;
+
 /// Every row of an activation matrix starts at a multiple of this many numbers.
 constexpr Index kRowQuantum = 16;
 
@@ -198,6 +200,9 @@ class Backend {
   /// Bytes that a stream, not made yet, may take for its scratch matrices and the batches on their way, beside what else
   /// it needs; 0 is no limit of the backend's.
   virtual Index activation_memory() const { return 0; }
+  /// Threads, idle whenever no stream is at work, that may share the work on parameters: packing, an update. The results
+  /// have the same bits. Null takes them back. A device has no use for them.
+  virtual void use_threads(ThreadPool* /*threads*/) {}
   /// flat: all parameters, in the layout of the ModelShape. Not to be called while a stream is at work.
   virtual void set_parameters(std::span<const Real> flat) = 0;
   virtual std::unique_ptr<Stream<Real>> make_stream() = 0;

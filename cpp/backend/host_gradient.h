@@ -88,19 +88,20 @@ class HostGradient final : public Gradient<Real> {
   AlignedBuffer<Real> values_;
 };
 
-/// sum += scale * each of the gradients, all HostGradients of one layout, for the tensors [first_tensor, end_tensor): a
-/// few rows at a time, so that their sums stay in the first-level cache while gradient after gradient is added.
+/// One tensor of sum += scale * each of the gradients, all HostGradients of one layout, or = where `overwrite`: a few
+/// rows at a time, so that their sums stay in the first-level cache while gradient after gradient is added.
 template <class Real>
-void add_gradients(std::span<const Gradient<Real>* const> addends, std::span<double> sum, int first_tensor,
-                   int end_tensor, double scale) {
+void add_gradients(std::span<const Gradient<Real>* const> addends, std::span<double> sum, int tensor, double scale,
+                   bool overwrite) {
   constexpr Index kNumbersAtATime = 2048;
-  if (addends.empty()) return;
   const PaddedLayout& layout = static_cast<const HostGradient<Real>&>(*addends.front()).layout();
-  for (int t = first_tensor; t < end_tensor; ++t) {
-    const Index rows = layout.rows(t), step = std::max<Index>(1, kNumbersAtATime / layout.stride(t));
-    for (Index begin = 0; begin < rows; begin += step)
-      for (const Gradient<Real>* addend : addends)
-        static_cast<const HostGradient<Real>&>(*addend).add_rows_to(sum, t, begin, std::min(rows, begin + step), scale);
+  const TensorShape& shape = layout.tensors[static_cast<size_t>(tensor)];
+  const Index step = std::max<Index>(1, kNumbersAtATime / layout.stride(tensor));
+  for (Index begin = 0; begin < shape.rows; begin += step) {
+    const Index end = std::min(shape.rows, begin + step);
+    if (overwrite) std::fill_n(sum.data() + shape.offset + begin * shape.columns, (end - begin) * shape.columns, 0.0);
+    for (const Gradient<Real>* addend : addends)
+      static_cast<const HostGradient<Real>&>(*addend).add_rows_to(sum, tensor, begin, end, scale);
   }
 }
 

@@ -3,13 +3,13 @@
 
 #include <memory>
 
-#include "cpp/backend/backend.h"
+#include "cpp/backend/host_backend.h"
 
 namespace agpt {
 
-/// backend and tensors must outlive the state.
+/// backend must outlive the state.
 template <class Real>
-std::unique_ptr<TrainingState<Real>> make_host_training_state(Backend<Real>& backend,
+std::unique_ptr<TrainingState<Real>> make_host_training_state(HostBackend<Real>& backend,
                                                               std::span<const TensorShape> tensors,
                                                               const TrainingArrays<Real>& arrays,
                                                               const OptimizerLoops<Real>& loops = {});

@@ -28,6 +28,7 @@ template <class Real>
 BatchRunner<Real>::BatchRunner(const ModelConfig& config, const ParameterTable& table, Backend<Real>& backend,
                                int n_threads)
     : table_(table), backend_(backend), pool_(backend.max_streams(n_threads)) {
+  backend.use_threads(&pool_);
   if (backend.joined_rows() > 0) {
     slots_.push_back(backend.make_gradient());
     joined_rows_ = joined_batch_rows(config, backend);

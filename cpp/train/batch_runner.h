@@ -44,7 +44,11 @@ using InterruptCheck = std::function<void()>;
 template <class Real>
 class BatchRunner {
  public:
+  /// Lends its threads to the backend as long as it lives.
   BatchRunner(const ModelConfig& config, const ParameterTable& table, Backend<Real>& backend, int n_threads);
+  ~BatchRunner() { backend_.use_threads(nullptr); }
+  BatchRunner(const BatchRunner&) = delete;
+  BatchRunner& operator=(const BatchRunner&) = delete;
 
   /// Threads that compute; with a device one, which feeds it.
   int n_workers() const { return static_cast<int>(workers_.size()); }

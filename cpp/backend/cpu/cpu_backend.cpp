@@ -6,20 +6,12 @@
 #include <type_traits>
 
 #include "cpp/backend/cpu/absorbed_attention.h"
-#include "cpp/backend/cpu/kernel_table.h"
+#include "cpp/backend/cpu/packed_parameters.h"
 #include "cpp/backend/host_stream.h"
 #include "cpp/backend/host_training_state.h"
 
 namespace agpt {
 namespace {
-
-/// One linear layer, ready for the matrix kernels.
-template <class Real>
-struct PackedLinear {
-  Index inputs = 0, outputs = 0;
-  AlignedBuffer<Real> forward;   // (inputs, outputs) in panels
-  AlignedBuffer<Real> backward;  // (outputs, inputs) in panels
-};
 
 /// Angles of the rotation for a row of q or k: x[c] * cosine[c] + x[c ^ 1] * sine[c].
 template <class Real>
@@ -31,25 +23,11 @@ struct Rotation {
 };
 
 template <class Real>
-class CpuBackend final : public Backend<Real> {
+class CpuBackend final : public HostBackend<Real> {
  public:
   CpuBackend(const ModelShape& shape, const std::string& kernels)
-      : kernels_(select_kernels<Real>(kernels)),
-        shape_(shape),
-        layout_(shape),
-        padded_(static_cast<size_t>(layout_.size), "the parameters") {
+      : kernels_(select_kernels<Real>(kernels)), shape_(shape), layout_(shape), parameters_(shape_, layout_, kernels_) {
     for (const int width : shape_.heads) model_width_ += width;
-    for (const LinearShape& linear : shape_.linears) {
-      const TensorShape& tensor = shape_.tensors[static_cast<size_t>(linear.weight)];
-      PackedLinear<Real> packed;
-      packed.inputs = linear.transposed ? tensor.columns : tensor.rows;
-      packed.outputs = linear.transposed ? tensor.rows : tensor.columns;
-      packed.forward = AlignedBuffer<Real>(static_cast<size_t>(kernels_.packed_size(packed.inputs, packed.outputs)),
-                                           "packed weights");
-      packed.backward = AlignedBuffer<Real>(static_cast<size_t>(kernels_.packed_size(packed.outputs, packed.inputs)),
-                                            "packed weights");
-      linears_.push_back(std::move(packed));
-    }
     if (shape_.rotated_positions > 0) tabulate_rotation();
   }
 
@@ -59,24 +37,7 @@ class CpuBackend final : public Backend<Real> {
   int tile_rows() const override { return kernels_.lanes; }
   int max_streams(int n_threads) const override { return n_threads; }
 
-  void set_parameters(std::span<const Real> flat) override {
-    for (size_t t = 0; t < shape_.tensors.size(); ++t) {
-      const TensorShape& tensor = shape_.tensors[t];
-      const Index stride = layout_.stride(static_cast<int>(t));
-      for (Index r = 0; r < tensor.rows; ++r)
-        std::memcpy(padded_.data() + layout_.offset[t] + r * stride, flat.data() + tensor.offset + r * tensor.columns,
-                    static_cast<size_t>(tensor.columns) * sizeof(Real));
-    }
-    for (size_t l = 0; l < linears_.size(); ++l) {
-      PackedLinear<Real>& packed = linears_[l];
-      const Real* weight = flat.data() + shape_.tensors[static_cast<size_t>(shape_.linears[l].weight)].offset;
-      const Index input_step = shape_.linears[l].transposed ? 1 : packed.outputs,
-                  output_step = shape_.linears[l].transposed ? packed.inputs : 1;
-      kernels_.pack_panels(weight, input_step, output_step, packed.inputs, packed.outputs, packed.forward.data());
-      kernels_.pack_panels(weight, output_step, input_step, packed.outputs, packed.inputs, packed.backward.data());
-    }
-  }
-
+  void set_parameters(std::span<const Real> flat) override { parameters_.set(flat, *this); }
   std::unique_ptr<Stream<Real>> make_stream() override;
   std::unique_ptr<Gradient<Real>> make_gradient() override {
     return std::make_unique<HostGradient<Real>>(layout_, kernels_.add_scaled);
@@ -89,13 +50,10 @@ class CpuBackend final : public Backend<Real> {
   const ModelShape& shape() const { return shape_; }
   Index model_width() const { return model_width_; }
   Index columns(int tensor) const { return shape_.tensors[static_cast<size_t>(tensor)].columns; }
-  const PackedLinear<Real>& linear(int layer) const { return linears_[static_cast<size_t>(layer)]; }
+  const PackedLinear<Real>& linear(int layer) const { return parameters_.linear(layer); }
   const Rotation<Real>& rotation() const { return rotation_; }
   Index parameter_stride(int tensor) const { return layout_.stride(tensor); }
-  /// The tensor with padded rows, or null for an absent one.
-  const Real* parameter(int tensor) const {
-    return tensor < 0 ? nullptr : padded_.data() + layout_.offset[static_cast<size_t>(tensor)];
-  }
+  const Real* parameter(int tensor) const { return parameters_.tensor(tensor); }
 
  private:
   void tabulate_rotation() {
@@ -129,8 +87,7 @@ class CpuBackend final : public Backend<Real> {
   const KernelTable<Real>& kernels_;
   ModelShape shape_;
   PaddedLayout layout_;
-  AlignedBuffer<Real> padded_;
-  std::vector<PackedLinear<Real>> linears_;
+  PackedParameters<Real> parameters_;
   Rotation<Real> rotation_;
   Index model_width_ = 0;
 };

@@ -298,7 +298,7 @@ class ReferenceStream final : public HostStream<Real> {
 };
 
 template <class Real>
-class ReferenceBackend final : public Backend<Real> {
+class ReferenceBackend final : public HostBackend<Real> {
  public:
   explicit ReferenceBackend(const ModelShape& shape) : shape_(shape), layout_(shape) {}
 

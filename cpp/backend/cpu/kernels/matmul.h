@@ -242,13 +242,25 @@ void matmul_transposed(const Real* a, Index a_stride, const Real* y, Index y_str
   }
 }
 
+// Several vectors of columns at a time: each is a chain of additions, which wait for each other.
+template <class Real, int kVectors>
+inline void add_columns(const Real* y, Index stride, Index rows, Real* sum) {
+  Vector<Real> total[kVectors];
+  AGPT_UNROLL
+  for (int j = 0; j < kVectors; ++j) total[j] = load(sum + j * kLanes<Real>);
+  for (Index r = 0; r < rows; ++r, y += stride) AGPT_UNROLL
+  for (int j = 0; j < kVectors; ++j) total[j] += load(y + j * kLanes<Real>);
+  AGPT_UNROLL
+  for (int j = 0; j < kVectors; ++j) store(sum + j * kLanes<Real>, total[j]);
+}
+
 template <class Real>
 void column_sums(const Real* y, Index stride, Index rows, Index n, Real* sum) {
-  for (Index column = 0; column < n; column += kLanes<Real>) {
-    Vector<Real> total = load(sum + column);
-    for (Index r = 0; r < rows; ++r) total += load(y + r * stride + column);
-    store(sum + column, total);
-  }
+  constexpr int kVectors = 4;
+  Index column = 0;
+  for (; column + (kVectors - 1) * kLanes<Real> < n; column += kVectors * kLanes<Real>)
+    add_columns<Real, kVectors>(y + column, stride, rows, sum + column);
+  for (; column < n; column += kLanes<Real>) add_columns<Real, 1>(y + column, stride, rows, sum + column);
 }
 
 }  // namespace agpt::AGPT_KERNELS_NAMESPACE
