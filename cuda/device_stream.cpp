@@ -160,6 +160,24 @@ void DeviceStream<Real>::linear_backward_input(int layer, Index begin, Index end
 }
 
 template <class Real>
+void DeviceStream<Real>::linear_activate(int layer, ElementwiseActivation kind, Index begin, Index end, Rows<Real> x,
+                                         Rows<Real> before, Rows<Real> out) {
+  linear(layer, begin, end, x, before, {});
+  const Index n_rows = end - begin;
+  const auto deferred = deferred_.take_bias(before.from(begin), n_rows);
+  const Real* const bias = deferred ? deferred->bias : nullptr;
+  activate(queue(), kind, outputs(layer), n_rows, bias, before.from(begin), out.from(begin));
+}
+
+template <class Real>
+void DeviceStream<Real>::linear_backward_activate(int layer, ElementwiseActivation kind, Index begin, Index end,
+                                                  Rows<Real> dy, Rows<Real> before, Rows<Real> dbefore) {
+  linear_backward_input(layer, begin, end, dy, dbefore);
+  queue();
+  deferred_.put_off(DeferredSlope<Real>{kind, inputs(layer), end - begin, before.from(begin), dbefore.from(begin)});
+}
+
+template <class Real>
 void DeviceStream<Real>::linear_backward_weight(int layer, Index begin, Index end, Rows<Real> x, Rows<Real> dy) {
   const LinearShape& shape = model_.linear(layer);
   const Index n_rows = end - begin;
@@ -206,22 +224,6 @@ void DeviceStream<Real>::weight_gradient(int layer, Index n_rows, Rows<Real> x, 
 }
 
 // ---- elementwise ----
-
-template <class Real>
-void DeviceStream<Real>::activate(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<Real> x,
-                                  Rows<Real> out) {
-  const Index n_rows = end - begin;
-  const auto deferred = deferred_.take_bias(x.from(begin), n_rows);
-  const Real* const bias = deferred ? deferred->bias : nullptr;
-  cuda::activate(queue(), kind, columns, n_rows, bias, x.from(begin), out.from(begin));
-}
-
-template <class Real>
-void DeviceStream<Real>::activate_backward(ElementwiseActivation kind, Index columns, Index begin, Index end,
-                                           Rows<Real> x, Rows<Real> d) {
-  queue();
-  deferred_.put_off(DeferredSlope<Real>{kind, columns, end - begin, x.from(begin), d.from(begin)});
-}
 
 template <class Real>
 void DeviceStream<Real>::rotate(Index begin, Index end, Rows<Real> qkv, bool inverse) {

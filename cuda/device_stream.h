@@ -36,13 +36,13 @@ class DeviceStream final : public Stream<Real> {
                      Rows<Real> dy, Rows<Real> dx, bool accumulate) override;
 
   void linear(int layer, Index begin, Index end, Rows<Real> x, Rows<Real> y, Rows<Real> residual) override;
+  void linear_activate(int layer, ElementwiseActivation kind, Index begin, Index end, Rows<Real> x, Rows<Real> before,
+                       Rows<Real> out) override;
   void linear_backward_input(int layer, Index begin, Index end, Rows<Real> dy, Rows<Real> dx) override;
+  void linear_backward_activate(int layer, ElementwiseActivation kind, Index begin, Index end, Rows<Real> dy,
+                                Rows<Real> before, Rows<Real> dbefore) override;
   void linear_backward_weight(int layer, Index begin, Index end, Rows<Real> x, Rows<Real> dy) override;
 
-  void activate(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<Real> x,
-                Rows<Real> out) override;
-  void activate_backward(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<Real> x,
-                         Rows<Real> d) override;
   void rotate(Index begin, Index end, Rows<Real> qkv, bool inverse) override;
 
   void attend(Index first_tile, Index end_tile, Rows<Real> qkv, Rows<Real> out, Real* saved) override;

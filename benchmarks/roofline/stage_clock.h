@@ -18,7 +18,6 @@ enum class Stage {
   attention_backward,
   norm_forward,
   norm_backward,
-  activation,
   rotation,
   embedding,
   loss,
@@ -32,10 +31,9 @@ enum class Stage {
 constexpr auto kStages = static_cast<size_t>(Stage::count);
 
 constexpr std::array<std::string_view, kStages> kStageNames = {
-    "matrix forward",     "matrix dX",      "matrix dW",      "attention forward",
-    "attention backward", "norm forward",   "norm backward",  "activation",
-    "rotation",           "embedding",      "loss",           "clearing",
-    "batch building",     "gradient slots", "weight packing", "update"};
+    "matrix forward", "matrix dX",      "matrix dW",      "attention forward", "attention backward",
+    "norm forward",   "norm backward",  "rotation",       "embedding",         "loss",
+    "clearing",       "batch building", "gradient slots", "weight packing",    "update"};
 
 /// CPU-seconds of the calling thread: what it waited for its core does not count.
 inline double thread_seconds() {

@@ -79,25 +79,31 @@ class TimedStream final : public Stream<float>, private TokenTables<float> {
   void linear(int layer, Index begin, Index end, Rows<float> x, Rows<float> y, Rows<float> residual) override {
     matrix(Stage::matrix_forward, layer, begin, end, [&] { inner_->linear(layer, begin, end, x, y, residual); });
   }
+  void linear_activate(int layer, ElementwiseActivation kind, Index begin, Index end, Rows<float> x, Rows<float> before,
+                       Rows<float> out) override {
+    matrix(Stage::matrix_forward, layer, begin, end,
+           [&] { inner_->linear_activate(layer, kind, begin, end, x, before, out); });
+  }
+  void linear_columns(int layer, Index first_column, Index end_column, Index begin, Index end, Rows<float> x,
+                      Rows<float> y) override {
+    matrix(
+        Stage::matrix_forward, layer, begin, end,
+        [&] { inner_->linear_columns(layer, first_column, end_column, begin, end, x, y); }, end_column - first_column);
+  }
   void linear_backward_input(int layer, Index begin, Index end, Rows<float> dy, Rows<float> dx) override {
     matrix(Stage::matrix_input_gradient, layer, begin, end,
            [&] { inner_->linear_backward_input(layer, begin, end, dy, dx); });
+  }
+  void linear_backward_activate(int layer, ElementwiseActivation kind, Index begin, Index end, Rows<float> dy,
+                                Rows<float> before, Rows<float> dbefore) override {
+    matrix(Stage::matrix_input_gradient, layer, begin, end,
+           [&] { inner_->linear_backward_activate(layer, kind, begin, end, dy, before, dbefore); });
   }
   void linear_backward_weight(int layer, Index begin, Index end, Rows<float> x, Rows<float> dy) override {
     matrix(Stage::matrix_weight_gradient, layer, begin, end,
            [&] { inner_->linear_backward_weight(layer, begin, end, x, dy); });
   }
 
-  void activate(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<float> x,
-                Rows<float> out) override {
-    elementwise(Stage::activation, 1, 2, columns, begin, end,
-                [&] { inner_->activate(kind, columns, begin, end, x, out); });
-  }
-  void activate_backward(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<float> x,
-                         Rows<float> d) override {
-    elementwise(Stage::activation, 1, 3, columns, begin, end,
-                [&] { inner_->activate_backward(kind, columns, begin, end, x, d); });
-  }
   void rotate(Index begin, Index end, Rows<float> qkv, bool inverse) override {
     elementwise(Stage::rotation, 3, 2, 2 * width_, begin, end, [&] { inner_->rotate(begin, end, qkv, inverse); });
   }
@@ -141,10 +147,10 @@ class TimedStream final : public Stream<float>, private TokenTables<float> {
   }
 
   template <class Work>
-  void matrix(Stage stage, int layer, Index begin, Index end, Work work) {
+  void matrix(Stage stage, int layer, Index begin, Index end, Work work, Index columns = 0) {
     const TensorShape& weight = shape_.tensors[static_cast<size_t>(shape_.linears[static_cast<size_t>(layer)].weight)];
     const auto rows = static_cast<double>(end - begin), k = static_cast<double>(weight.rows),
-               n = static_cast<double>(weight.columns);
+               n = static_cast<double>(columns > 0 ? columns : weight.columns);
     clock_.time(stage, 2 * rows * k * n, 4 * (rows * (k + n) + k * n), work);
   }
 

@@ -132,6 +132,10 @@ class Stream {
 
   /// y = x W + b, plus residual where residual.data is not null (residual may be y itself).
   virtual void linear(int layer, Index begin, Index end, Rows<Real> x, Rows<Real> y, Rows<Real> residual) = 0;
+  /// out = activation(x W + b). out is `before` for relu, and another matrix otherwise. `before` becomes x W + b, or, where
+  /// the stream has a gradient, what its linear_backward_activate() makes the slope of.
+  virtual void linear_activate(int layer, ElementwiseActivation kind, Index begin, Index end, Rows<Real> x,
+                               Rows<Real> before, Rows<Real> out) = 0;
   /// The columns [first_column, end_column) of y = x W + b; the others are left as they are or written, too.
   virtual void linear_columns(int layer, Index /*first_column*/, Index /*end_column*/, Index begin, Index end,
                               Rows<Real> x, Rows<Real> y) {
@@ -139,15 +143,12 @@ class Stream {
   }
   /// dx = dy W'.
   virtual void linear_backward_input(int layer, Index begin, Index end, Rows<Real> dy, Rows<Real> dx) = 0;
+  /// dbefore = dy W' times the slope of the activation that made the layer's input, element by element; `before` is that
+  /// of its linear_activate().
+  virtual void linear_backward_activate(int layer, ElementwiseActivation kind, Index begin, Index end, Rows<Real> dy,
+                                        Rows<Real> before, Rows<Real> dbefore) = 0;
   /// dW += x' dy, db += column sums of dy.
   virtual void linear_backward_weight(int layer, Index begin, Index end, Rows<Real> x, Rows<Real> dy) = 0;
-
-  /// out = activation(x). In place (out = x) is allowed for relu, whose backward needs only the sign.
-  virtual void activate(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<Real> x,
-                        Rows<Real> out) = 0;
-  /// d *= activation'(x), in place.
-  virtual void activate_backward(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<Real> x,
-                                 Rows<Real> d) = 0;
 
   /// Rotates the q and k columns of qkv (rows, 3 * d), in place: in every head the pair (2i, 2i+1) by the angle
   /// position[r] / rotation_base^(2i / head width). `inverse` rotates back, which is also the gradient.

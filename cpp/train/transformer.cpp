@@ -245,8 +245,8 @@ void Transformer<Real>::forward_layer(int layer, Index begin, Index end, Index s
   stream_.linear(linear_number(layer, kOutputLinear), scored, end, rows.attention, rows.middle, rows.input);
 
   stream_.norm(norm_shape(block.norm2), d, scored, end, rows.middle, rows.normed2, rows.statistics2);
-  stream_.linear(linear_number(layer, kUpLinear), scored, end, rows.normed2, rows.hidden_before, {});
-  stream_.activate(activation_of(config_), config_.d_ff, scored, end, rows.hidden_before, rows.hidden);
+  stream_.linear_activate(linear_number(layer, kUpLinear), activation_of(config_), scored, end, rows.normed2,
+                          rows.hidden_before, rows.hidden);
   stream_.linear(linear_number(layer, kDownLinear), scored, end, rows.hidden, output, rows.middle);
 }
 
@@ -344,8 +344,8 @@ void Transformer<Real>::backward_layer(int layer, Index end, Index scored, Index
                    wide = scratch(kGradientWide, config_.d_ff);
 
   stream_.linear_backward_weight(linear_number(layer, kDownLinear), scored, end, rows.hidden, dx);
-  stream_.linear_backward_input(linear_number(layer, kDownLinear), scored, end, dx, wide);
-  stream_.activate_backward(activation_of(config_), config_.d_ff, scored, end, rows.hidden_before, wide);
+  stream_.linear_backward_activate(linear_number(layer, kDownLinear), activation_of(config_), scored, end, dx,
+                                   rows.hidden_before, wide);
   stream_.linear_backward_weight(linear_number(layer, kUpLinear), scored, end, rows.normed2, wide);
   stream_.linear_backward_input(linear_number(layer, kUpLinear), scored, end, wide, narrow);
   stream_.norm_backward(norm_shape(block.norm2), d, scored, end, rows.middle, rows.statistics2, narrow, dx, true);

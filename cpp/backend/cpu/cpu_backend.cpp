@@ -146,13 +146,19 @@ class CpuStream final : public HostStream<Real>, private TokenTables<Real>, priv
   }
 
   void linear(int layer, Index begin, Index end, Rows<Real> x, Rows<Real> y, Rows<Real> residual) override {
-    const PackedLinear<Real>& packed = backend_.linear(layer);
-    MatmulArgs<Real> args = matmul_args(begin, end, x, packed.inputs, packed.forward.data(), packed.outputs, y);
-    args.bias = backend_.parameter(backend_.shape().linears[static_cast<size_t>(layer)].bias);
+    MatmulArgs<Real> args = forward_args(layer, begin, end, x, y);
     if (residual.data != nullptr) {
       args.residual = residual.from(begin).data;
       args.residual_stride = residual.stride;
     }
+    kernels_.matmul(args);
+  }
+
+  void linear_activate(int layer, ElementwiseActivation kind, Index begin, Index end, Rows<Real> x, Rows<Real> before,
+                       Rows<Real> out) override {
+    MatmulArgs<Real> args = forward_args(layer, begin, end, x, before);
+    args.finish = gradient_ == nullptr ? Finish::activate : Finish::activate_and_keep_slope;
+    finish(args, kind, begin, out);
     kernels_.matmul(args);
   }
 
@@ -169,8 +175,15 @@ class CpuStream final : public HostStream<Real>, private TokenTables<Real>, priv
   }
 
   void linear_backward_input(int layer, Index begin, Index end, Rows<Real> dy, Rows<Real> dx) override {
-    const PackedLinear<Real>& packed = backend_.linear(layer);
-    kernels_.matmul(matmul_args(begin, end, dy, packed.outputs, packed.backward.data(), packed.inputs, dx));
+    kernels_.matmul(backward_args(layer, begin, end, dy, dx));
+  }
+
+  void linear_backward_activate(int layer, ElementwiseActivation kind, Index begin, Index end, Rows<Real> dy,
+                                Rows<Real> before, Rows<Real> dbefore) override {
+    MatmulArgs<Real> args = backward_args(layer, begin, end, dy, dbefore);
+    args.finish = Finish::multiply_by_slope;
+    finish(args, kind, begin, before);
+    kernels_.matmul(args);
   }
 
   void linear_backward_weight(int layer, Index begin, Index end, Rows<Real> x, Rows<Real> dy) override {
@@ -186,16 +199,6 @@ class CpuStream final : public HostStream<Real>, private TokenTables<Real>, priv
       kernels_.matmul_transposed(from.data, from.stride, by.data, by.stride, end - begin, packed.inputs, packed.outputs,
                                  dw.data, dw.stride, !is_zero);
     if (shape.bias >= 0) kernels_.column_sums(by.data, by.stride, end - begin, packed.outputs, gradient_of(shape.bias));
-  }
-
-  void activate(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<Real> x,
-                Rows<Real> out) override {
-    for (Index r = begin; r < end; ++r) kernels_.activate(kind, columns, x.from(r).data, out.from(r).data);
-  }
-
-  void activate_backward(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<Real> x,
-                         Rows<Real> d) override {
-    for (Index r = begin; r < end; ++r) kernels_.activate_backward(kind, columns, x.from(r).data, d.from(r).data);
   }
 
   void rotate(Index begin, Index end, Rows<Real> qkv, bool inverse) override {
@@ -309,17 +312,32 @@ class CpuStream final : public HostStream<Real>, private TokenTables<Real>, priv
 
   MatmulArgs<Real> matmul_args(Index begin, Index end, Rows<Real> a, Index k, const Real* packed, Index n,
                                Rows<Real> c) const {
-    return {a.from(begin).data,
-            a.stride,
-            end - begin,
-            static_cast<int>(k),
-            static_cast<int>(n),
-            packed,
-            nullptr,
-            nullptr,
-            0,
-            c.from(begin).data,
-            c.stride};
+    MatmulArgs<Real> args{};
+    args.a = a.from(begin).data;
+    args.a_stride = a.stride;
+    args.m = end - begin;
+    args.k = static_cast<int>(k);
+    args.n = static_cast<int>(n);
+    args.packed = packed;
+    args.c = c.from(begin).data;
+    args.c_stride = c.stride;
+    return args;
+  }
+
+  MatmulArgs<Real> forward_args(int layer, Index begin, Index end, Rows<Real> x, Rows<Real> y) const {
+    const PackedLinear<Real>& packed = backend_.linear(layer);
+    MatmulArgs<Real> args = matmul_args(begin, end, x, packed.inputs, packed.forward.data(), packed.outputs, y);
+    args.bias = backend_.parameter(backend_.shape().linears[static_cast<size_t>(layer)].bias);
+    return args;
+  }
+  MatmulArgs<Real> backward_args(int layer, Index begin, Index end, Rows<Real> dy, Rows<Real> dx) const {
+    const PackedLinear<Real>& packed = backend_.linear(layer);
+    return matmul_args(begin, end, dy, packed.outputs, packed.backward.data(), packed.inputs, dx);
+  }
+  static void finish(MatmulArgs<Real>& args, ElementwiseActivation kind, Index begin, Rows<Real> other) {
+    args.activation = kind;
+    args.other = other.from(begin).data;
+    args.other_stride = other.stride;
   }
 
   AttentionArgs<Real> attention_args(Rows<Real> qkv) const {

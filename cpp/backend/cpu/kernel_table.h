@@ -9,6 +9,14 @@
 
 namespace agpt {
 
+/// What becomes of each number of a product, with another matrix of its shape at hand.
+enum class Finish {
+  none,
+  activate,                 ///< other = activation(c); other may be c.
+  activate_and_keep_slope,  ///< The same, and c = activation'(c); of relu, whose output tells its slope, c is kept.
+  multiply_by_slope         ///< c *= other, which is the slope, or, of relu, its output.
+};
+
 /// C = A B (+ bias) (+ residual), B packed by pack_panels. All strides are multiples of kRowQuantum.
 template <class Real>
 struct MatmulArgs {
@@ -22,6 +30,10 @@ struct MatmulArgs {
   Index residual_stride;
   Real* c;  // (m, n)
   Index c_stride;
+  Finish finish = Finish::none;
+  ElementwiseActivation activation = ElementwiseActivation::relu;
+  Real* other = nullptr;  // (m, n)
+  Index other_stride = 0;
 };
 
 /// Rows of one head of width `width`: pointers to its first column in row 0 of the batch.
@@ -99,8 +111,6 @@ struct KernelTable {
   void (*rotate_pairs)(Real* x, Index columns, const Real* cosine, const Real* sine);
   /// y += x over n numbers.
   void (*add)(Real* y, const Real* x, Index n);
-  void (*activate)(ElementwiseActivation kind, Index n, const Real* x, Real* out);
-  void (*activate_backward)(ElementwiseActivation kind, Index n, const Real* x, Real* d);
 
   /// sum += scale * x over n numbers.
   void (*add_scaled)(double* sum, const Real* x, Index n, double scale);

@@ -116,11 +116,12 @@ class ReferenceStream final : public HostStream<Real> {
     }
   }
 
-  void activate(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<Real> x,
-                Rows<Real> out) override {
+  void linear_activate(int layer, ElementwiseActivation kind, Index begin, Index end, Rows<Real> x, Rows<Real> before,
+                       Rows<Real> out) override {
+    linear(layer, begin, end, x, before, {});
     for (Index r = begin; r < end; ++r)
-      for (Index c = 0; c < columns; ++c) {
-        const double value = at(x, r, c), positive = value > 0 ? value : 0;
+      for (Index c = 0; c < outputs(layer); ++c) {
+        const double value = at(before, r, c), positive = value > 0 ? value : 0;
         at(out, r, c) =
             static_cast<Real>(kind == ElementwiseActivation::relu           ? positive
                               : kind == ElementwiseActivation::relu_squared ? positive * positive
@@ -128,16 +129,17 @@ class ReferenceStream final : public HostStream<Real> {
       }
   }
 
-  void activate_backward(ElementwiseActivation kind, Index columns, Index begin, Index end, Rows<Real> x,
-                         Rows<Real> d) override {
+  void linear_backward_activate(int layer, ElementwiseActivation kind, Index begin, Index end, Rows<Real> dy,
+                                Rows<Real> before, Rows<Real> dbefore) override {
+    linear_backward_input(layer, begin, end, dy, dbefore);
     for (Index r = begin; r < end; ++r)
-      for (Index c = 0; c < columns; ++c) {
-        const double value = at(x, r, c);
+      for (Index c = 0; c < inputs(layer); ++c) {
+        const double value = at(before, r, c);
         const double slope = kind == ElementwiseActivation::relu ? (value > 0 ? 1 : 0)
                              : kind == ElementwiseActivation::relu_squared
                                  ? (value > 0 ? 2 * value : 0)
                                  : normal_distribution(value) + value * normal_density(value);
-        at(d, r, c) = static_cast<Real>(at(d, r, c) * slope);
+        at(dbefore, r, c) = static_cast<Real>(at(dbefore, r, c) * slope);
       }
   }
 

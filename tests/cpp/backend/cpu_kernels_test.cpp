@@ -149,18 +149,24 @@ TEST_CASE("attention with absorbed weights is attention over the keys and values
 }
 
 TEST_CASE("gelu is off by at most 4e-7 times the larger of 1 and |x|, its derivative by at most 1e-6") {
+  // What comes behind the product of x (n, 1) and the number 1.
   const Index n = 4096;
-  AlignedBuffer<float> x(n, "test"), y(n, "test"), slope(n, "test");
+  AlignedBuffer<float> x(static_cast<size_t>(n * kRowQuantum), "test"), y(x.size(), "test"), slope(x.size(), "test");
+  const float one = 1;
   for (const std::string& name : available_kernels()) {
     CAPTURE(name);
-    for (Index i = 0; i < n; ++i) {
-      x[static_cast<size_t>(i)] = static_cast<float>(-12 + 24 * static_cast<double>(i) / n);
-      slope[static_cast<size_t>(i)] = 1;
-    }
-    select_kernels<float>(name).activate(ElementwiseActivation::gelu, n, x.data(), y.data());
-    select_kernels<float>(name).activate_backward(ElementwiseActivation::gelu, n, x.data(), slope.data());
+    const KernelTable<float>& kernels = select_kernels<float>(name);
+    AlignedBuffer<float> packed(static_cast<size_t>(kernels.packed_size(1, 1)), "test");
+    kernels.pack_panels(&one, 1, 1, 1, 1, packed.data());
+    for (Index i = 0; i < n; ++i)
+      x[static_cast<size_t>(i * kRowQuantum)] = static_cast<float>(-12 + 24 * static_cast<double>(i) / n);
+    MatmulArgs<float> args{};
+    args.a = x.data(), args.m = n, args.k = args.n = 1, args.packed = packed.data(), args.c = slope.data();
+    args.finish = Finish::activate_and_keep_slope, args.activation = ElementwiseActivation::gelu, args.other = y.data();
+    args.a_stride = args.c_stride = args.other_stride = kRowQuantum;
+    kernels.matmul(args);
     double worst = 0, worst_slope = 0;
-    for (size_t i = 0; i < static_cast<size_t>(n); ++i) {
+    for (size_t i = 0; i < x.size(); i += static_cast<size_t>(kRowQuantum)) {
       const double v = x[i], share = 0.5 * std::erfc(-v / std::sqrt(2.0)),
                    density = std::exp(-v * v / 2) / std::sqrt(2 * std::acos(-1.0));
       worst = std::max(worst, std::abs(y[i] - v * share) / std::max(1.0, std::abs(v)));

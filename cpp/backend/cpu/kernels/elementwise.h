@@ -1,4 +1,4 @@
-// Row-wise and element-wise kernels: norms, rotation, activations, the softmax of the loss.
+// Row-wise and element-wise kernels: norms, rotation, the softmax of the loss.
 #pragma once
 
 #include "cpp/backend/cpu/kernels/simd.h"
@@ -91,58 +91,6 @@ void rotate_pairs(Real* x, Index columns, const Real* cosine, const Real* sine) 
 template <class Real>
 void add(Real* y, const Real* x, Index n) {
   for (Index c = 0; c < n; c += kLanes<Real>) store(y + c, load(y + c) + load(x + c));
-}
-
-// The normal density and distribution function. In float: Phi(-|x|) = phi-weighted polynomial in 1 / (1 + p|x|)
-// (Abramowitz and Stegun 7.1.26, absolute error 1.5e-7); in double: the library's erfc, lane by lane.
-inline void normal(Vector<float> x, Vector<float>& density, Vector<float>& distribution) {
-  const Vector<float> zero{}, size = x < zero ? -x : x;
-  const Vector<float> bell = exponential(-0.5f * size * size);  // exp(-z^2) with z = |x| / sqrt(2)
-  const Vector<float> t = 1.f / (1.f + 0.231641888f * size);    // 0.3275911 / sqrt(2)
-  Vector<float> p = broadcast<float>(0.5f * 1.061405429f);
-  p = p * t - 0.5f * 1.453152027f;
-  p = p * t + 0.5f * 1.421413741f;
-  p = p * t - 0.5f * 0.284496736f;
-  p = p * t + 0.5f * 0.254829592f;
-  const Vector<float> tail = p * t * bell;
-  density = 0.39894228f * bell;
-  distribution = x < zero ? tail : 1.f - tail;
-}
-inline void normal(Vector<double> x, Vector<double>& density, Vector<double>& distribution) {
-  for (int i = 0; i < kLanes<double>; ++i) {
-    density[i] = 0.39894228040143267794 * std::exp(-x[i] * x[i] / 2);
-    distribution[i] = 0.5 * std::erfc(-x[i] * 0.70710678118654752440);
-  }
-}
-
-template <class Real>
-void activate(ElementwiseActivation kind, Index n, const Real* x, Real* out) {
-  const Vector<Real> zero{};
-  for (Index c = 0; c < n; c += kLanes<Real>) {
-    const Vector<Real> v = load(x + c), positive = larger<Real>(v, zero);
-    if (kind == ElementwiseActivation::gelu) {
-      Vector<Real> density, distribution;
-      normal(v, density, distribution);
-      store(out + c, v * distribution);
-    } else {
-      store(out + c, kind == ElementwiseActivation::relu ? positive : positive * positive);
-    }
-  }
-}
-
-template <class Real>
-void activate_backward(ElementwiseActivation kind, Index n, const Real* x, Real* d) {
-  const Vector<Real> zero{};
-  for (Index c = 0; c < n; c += kLanes<Real>) {
-    const Vector<Real> v = load(x + c), g = load(d + c);
-    if (kind == ElementwiseActivation::gelu) {
-      Vector<Real> density, distribution;
-      normal(v, density, distribution);
-      store(d + c, g * (distribution + v * density));
-    } else {
-      store(d + c, v > zero ? (kind == ElementwiseActivation::relu ? g : g * (v + v)) : zero);
-    }
-  }
 }
 
 template <class Real>

@@ -25,8 +25,6 @@ KernelTable<Real> make_table(const char* name) {
   table.norm_backward = norm_backward<Real>;
   table.rotate_pairs = rotate_pairs<Real>;
   table.add = add<Real>;
-  table.activate = activate<Real>;
-  table.activate_backward = activate_backward<Real>;
   table.add_scaled = add_scaled<Real>;
   table.optimizer_loops = {update_tensor<Real>, scale_and_square};
   table.attend = attend<Real>;

@@ -2,6 +2,7 @@
 // reads it contiguously; a block of rows x panel of C lives in registers. The last panel may be narrower.
 #pragma once
 
+#include "cpp/backend/cpu/kernels/activation.h"
 #include "cpp/backend/cpu/kernels/simd.h"
 
 namespace agpt::AGPT_KERNELS_NAMESPACE {
@@ -83,6 +84,8 @@ struct BlockArgs {
   Index residual_stride;
   Real* c;
   Index c_stride;
+  const MatmulArgs<Real>* finish;  // null: c is not finished, or as it should be
+  Real* other;                     // the block of finish->other
 };
 
 template <class Real, int kRows, int kVectors>
@@ -130,13 +133,21 @@ inline void multiply_last_rows(Index rows, const BlockArgs<Real>& args) {
 template <class Real, int kVectors>
 inline void multiply_panel(Index rows, BlockArgs<Real> args) {
   constexpr int kRows = rows_in_registers(kVectors);
-  for (; rows >= kRows; rows -= kRows) {
-    multiply_block<Real, kRows, kVectors>(args);
-    args.a += kRows * args.a_stride;
-    args.c += kRows * args.c_stride;
-    if (args.residual != nullptr) args.residual += kRows * args.residual_stride;
+  while (rows > 0) {
+    const Index used = rows < kRows ? rows : kRows;
+    if (used == kRows)
+      multiply_block<Real, kRows, kVectors>(args);
+    else
+      multiply_last_rows<Real, kVectors, kRows - 1>(used, args);
+    if (args.finish != nullptr) {
+      finish_block(*args.finish, used, kVectors * kLanes<Real>, args.c, args.other);
+      args.other += used * args.finish->other_stride;
+    }
+    args.a += used * args.a_stride;
+    args.c += used * args.c_stride;
+    if (args.residual != nullptr) args.residual += used * args.residual_stride;
+    rows -= used;
   }
-  multiply_last_rows<Real, kVectors, kRows - 1>(rows, args);
 }
 
 template <class Real, int kVectors>
@@ -170,6 +181,8 @@ void matmul(const MatmulArgs<Real>& m) {
         block.residual_stride = k > 0 ? m.c_stride : m.residual_stride;
         block.c = c;
         block.c_stride = m.c_stride;
+        block.finish = m.finish != Finish::none && k + block.depth >= m.k ? &m : nullptr;
+        block.other = block.finish != nullptr ? m.other + row * m.other_stride + column : nullptr;
         multiply_narrow_panel<Real, kPanelVectors>(vectors, rows, block);
       }
       panel += m.k * vectors * kLanes<Real>;
