@@ -12,9 +12,9 @@ namespace agpt {
 /// What becomes of each number of a product, with another matrix of its shape at hand.
 enum class Finish {
   none,
-  activate,                 ///< other = activation(c); other may be c.
-  activate_and_keep_slope,  ///< The same, and c = activation'(c); of relu, whose output tells its slope, c is kept.
-  multiply_by_slope         ///< c *= other, which is the slope, or, of relu, its output.
+  activate,                 ///< other = activation(c); of relu, c = other.
+  activate_and_keep_slope,  ///< The same, and c = activation'(c) where it is not relu, whose output tells its slope.
+  multiply_by_slope         ///< c *= other, which is the slope; of relu, its output.
 };
 
 /// C = A B (+ bias) (+ residual), B packed by pack_panels. All strides are multiples of kRowQuantum.

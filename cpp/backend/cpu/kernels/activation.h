@@ -1,4 +1,5 @@
-// Activations, applied to a block of a matrix product while it is in the first-level cache.
+// Activations that take more than an instruction, applied to a block of a matrix product while it is in the first-level
+// cache.
 #pragma once
 
 #include "cpp/backend/cpu/kernels/simd.h"
@@ -30,71 +31,54 @@ inline void normal(Vector<double> x, Vector<double>& density, Vector<double>& di
 // The activation of v; v becomes its slope there.
 template <class Real, ElementwiseActivation kind>
 inline Vector<Real> activation(Vector<Real>& v) {
-  const Vector<Real> zero{}, positive = larger<Real>(v, zero);
   if constexpr (kind == ElementwiseActivation::gelu) {
     Vector<Real> density, distribution;
     normal(v, density, distribution);
     const Vector<Real> value = v * distribution;
     v = distribution + v * density;
     return value;
-  } else if constexpr (kind == ElementwiseActivation::relu_squared) {
+  } else {
+    const Vector<Real> positive = larger<Real>(v, Vector<Real>{});
     v = positive + positive;
     return positive * positive;
-  } else {
-    v = v > zero ? broadcast<Real>(1) : zero;
-    return positive;
   }
 }
 
-// (rows, columns) blocks, columns a multiple of the vector's; activated may be c where the slope is not kept.
+// (rows, columns) blocks, columns a multiple of the vector's.
 template <class Real, ElementwiseActivation kind, bool kKeepsSlope>
 void activate_block(Index rows, Index columns, Real* c, Index c_stride, Real* activated, Index stride) {
-  for (Index r = 0; r < rows; ++r)
+  for (Index r = 0; r < rows; ++r, c += c_stride, activated += stride)
     for (Index j = 0; j < columns; j += kLanes<Real>) {
-      Vector<Real> v = load(c + r * c_stride + j);
-      store(activated + r * stride + j, activation<Real, kind>(v));
-      if (kKeepsSlope) store(c + r * c_stride + j, v);
+      Vector<Real> v = load(c + j);
+      store(activated + j, activation<Real, kind>(v));
+      if (kKeepsSlope) store(c + j, v);
     }
 }
 
-template <class Real, bool kIsRelu>
-void gate_block(Index rows, Index columns, Real* c, Index c_stride, const Real* gate, Index stride) {
-  const Vector<Real> zero{};
-  for (Index r = 0; r < rows; ++r)
-    for (Index j = 0; j < columns; j += kLanes<Real>) {
-      const Vector<Real> value = load(c + r * c_stride + j), by = load(gate + r * stride + j);
-      if constexpr (kIsRelu)
-        store(c + r * c_stride + j, by > zero ? value : zero);
-      else
-        store(c + r * c_stride + j, value * by);
-    }
+template <class Real>
+void multiply_blocks(Index rows, Index columns, Real* c, Index c_stride, const Real* by, Index stride) {
+  for (Index r = 0; r < rows; ++r, c += c_stride, by += stride)
+    for (Index j = 0; j < columns; j += kLanes<Real>) store(c + j, load(c + j) * load(by + j));
 }
 
 template <class Real, ElementwiseActivation kind>
-inline void finish_as(Finish finish, Index rows, Index columns, Real* c, Index c_stride, Real* other, Index stride) {
-  constexpr bool kIsRelu = kind == ElementwiseActivation::relu;  // its output tells the slope
-  if (finish == Finish::multiply_by_slope)
-    gate_block<Real, kIsRelu>(rows, columns, c, c_stride, other, stride);
-  else if (finish == Finish::activate_and_keep_slope && !kIsRelu)
-    activate_block<Real, kind, true>(rows, columns, c, c_stride, other, stride);
+inline void activate_block_as(const MatmulArgs<Real>& m, Index rows, Index columns, Real* c, Real* activated) {
+  if (m.finish == Finish::activate_and_keep_slope)
+    activate_block<Real, kind, true>(rows, columns, c, m.c_stride, activated, m.other_stride);
   else
-    activate_block<Real, kind, false>(rows, columns, c, c_stride, other, stride);
+    activate_block<Real, kind, false>(rows, columns, c, m.c_stride, activated, m.other_stride);
 }
 
-// Out of line, for products have many kinds of blocks.
+// A block of C that was just stored, with that of m.other. Not for relu. Out of line, for products have many kinds of
+// blocks.
 template <class Real>
 [[gnu::noinline]] void finish_block(const MatmulArgs<Real>& m, Index rows, Index columns, Real* c, Real* other) {
-  switch (m.activation) {
-    case ElementwiseActivation::relu:
-      return finish_as<Real, ElementwiseActivation::relu>(m.finish, rows, columns, c, m.c_stride, other,
-                                                          m.other_stride);
-    case ElementwiseActivation::relu_squared:
-      return finish_as<Real, ElementwiseActivation::relu_squared>(m.finish, rows, columns, c, m.c_stride, other,
-                                                                  m.other_stride);
-    case ElementwiseActivation::gelu:
-      return finish_as<Real, ElementwiseActivation::gelu>(m.finish, rows, columns, c, m.c_stride, other,
-                                                          m.other_stride);
-  }
+  if (m.finish == Finish::multiply_by_slope)
+    multiply_blocks<Real>(rows, columns, c, m.c_stride, other, m.other_stride);
+  else if (m.activation == ElementwiseActivation::gelu)
+    activate_block_as<Real, ElementwiseActivation::gelu>(m, rows, columns, c, other);
+  else
+    activate_block_as<Real, ElementwiseActivation::relu_squared>(m, rows, columns, c, other);
 }
 
 }  // namespace agpt::AGPT_KERNELS_NAMESPACE

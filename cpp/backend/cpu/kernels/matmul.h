@@ -84,8 +84,11 @@ struct BlockArgs {
   Index residual_stride;
   Real* c;
   Index c_stride;
-  const MatmulArgs<Real>* finish;  // null: c is not finished, or as it should be
-  Real* other;                     // the block of finish->other
+  bool is_relu;                    // negative numbers become 0
+  const Real* relu_output;         // null, or numbers become 0 where it is 0
+  const MatmulArgs<Real>* finish;  // null, or what is to be done with the whole block once it is stored
+  Real* other;                     // the block of m.other
+  Index other_stride;
 };
 
 template <class Real, int kRows, int kVectors>
@@ -111,13 +114,21 @@ inline void multiply_block(const BlockArgs<Real>& args) {
       for (int j = 0; j < kVectors; ++j) sum[i][j] += x * columns[j];
     }
   }
-  AGPT_UNROLL
-  for (int i = 0; i < kRows; ++i) AGPT_UNROLL
-  for (int j = 0; j < kVectors; ++j) {
-    Vector<Real> value = sum[i][j];
-    if (args.residual != nullptr) value += load(args.residual + i * args.residual_stride + j * kWidth);
-    store(args.c + i * args.c_stride + j * kWidth, value);
-  }
+  const auto for_each = [&](auto change) {
+    AGPT_UNROLL
+    for (int i = 0; i < kRows; ++i) AGPT_UNROLL
+    for (int j = 0; j < kVectors; ++j) change(sum[i][j], i, j * kWidth);
+  };
+  const Vector<Real> zero{};
+  if (args.residual != nullptr)
+    for_each([&](Vector<Real>& v, int i, int j) { v += load(args.residual + i * args.residual_stride + j); });
+  if (args.is_relu) for_each([&](Vector<Real>& v, int, int) { v = larger<Real>(v, zero); });
+  if (args.relu_output != nullptr)
+    for_each([&](Vector<Real>& v, int i, int j) {
+      v = load(args.relu_output + i * args.other_stride + j) > zero ? v : zero;
+    });
+  for_each([&](Vector<Real>& v, int i, int j) { store(args.c + i * args.c_stride + j, v); });
+  if (args.finish != nullptr) finish_block(*args.finish, kRows, kVectors * kWidth, args.c, args.other);
 }
 
 template <class Real, int kVectors, int kRows>
@@ -133,21 +144,15 @@ inline void multiply_last_rows(Index rows, const BlockArgs<Real>& args) {
 template <class Real, int kVectors>
 inline void multiply_panel(Index rows, BlockArgs<Real> args) {
   constexpr int kRows = rows_in_registers(kVectors);
-  while (rows > 0) {
-    const Index used = rows < kRows ? rows : kRows;
-    if (used == kRows)
-      multiply_block<Real, kRows, kVectors>(args);
-    else
-      multiply_last_rows<Real, kVectors, kRows - 1>(used, args);
-    if (args.finish != nullptr) {
-      finish_block(*args.finish, used, kVectors * kLanes<Real>, args.c, args.other);
-      args.other += used * args.finish->other_stride;
-    }
-    args.a += used * args.a_stride;
-    args.c += used * args.c_stride;
-    if (args.residual != nullptr) args.residual += used * args.residual_stride;
-    rows -= used;
+  for (; rows >= kRows; rows -= kRows) {
+    multiply_block<Real, kRows, kVectors>(args);
+    args.a += kRows * args.a_stride;
+    args.c += kRows * args.c_stride;
+    if (args.residual != nullptr) args.residual += kRows * args.residual_stride;
+    if (args.relu_output != nullptr) args.relu_output += kRows * args.other_stride;
+    if (args.other != nullptr) args.other += kRows * args.other_stride;
   }
+  multiply_last_rows<Real, kVectors, kRows - 1>(rows, args);
 }
 
 template <class Real, int kVectors>
@@ -157,6 +162,28 @@ inline void multiply_narrow_panel(Index vectors, Index rows, const BlockArgs<Rea
       multiply_panel<Real, kVectors>(rows, args);
     else
       multiply_narrow_panel<Real, kVectors - 1>(vectors, rows, args);
+  }
+}
+
+// What becomes of the panel from `row` and `column` on. Of relu it is decided in registers; of the others, which need many,
+// once a block is stored.
+template <class Real>
+inline void set_finish(const MatmulArgs<Real>& m, bool is_partial_sum, Index row, Index column,
+                       BlockArgs<Real>& block) {
+  block.is_relu = false;
+  block.relu_output = nullptr;
+  block.finish = nullptr;
+  block.other = nullptr;
+  block.other_stride = m.other_stride;
+  if (m.finish == Finish::none || is_partial_sum) return;
+  Real* other = m.other + row * m.other_stride + column;
+  if (m.activation != ElementwiseActivation::relu) {
+    block.finish = &m;
+    block.other = other;
+  } else if (m.finish == Finish::multiply_by_slope) {
+    block.relu_output = other;
+  } else {
+    block.is_relu = true;
   }
 }
 
@@ -181,8 +208,7 @@ void matmul(const MatmulArgs<Real>& m) {
         block.residual_stride = k > 0 ? m.c_stride : m.residual_stride;
         block.c = c;
         block.c_stride = m.c_stride;
-        block.finish = m.finish != Finish::none && k + block.depth >= m.k ? &m : nullptr;
-        block.other = block.finish != nullptr ? m.other + row * m.other_stride + column : nullptr;
+        set_finish(m, k + block.depth < m.k, row, column, block);
         multiply_narrow_panel<Real, kPanelVectors>(vectors, rows, block);
       }
       panel += m.k * vectors * kLanes<Real>;
