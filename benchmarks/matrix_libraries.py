@@ -82,7 +82,7 @@ def torch_work(m: int, k: int, n: int) -> Iterator[tuple[str, str, Callable[[], 
     yield PRODUCTS[1], "MKL", lambda: torch.mm(dy, w.T, out=dx)
     yield PRODUCTS[2], "MKL", lambda: torch.mm(x.T, dy, out=dw)
     pack, linear = torch.ops.mkldnn._reorder_linear_weight, torch.ops.mkldnn._linear_pointwise
-    forward, backward = (pack(matrix.contiguous().to_mkldnn(), m) for matrix in (w.T, w))
+    forward, backward = (pack(matrix.contiguous(), m) for matrix in (w.T, w))
     yield PRODUCTS[0], "oneDNN", lambda: linear(x, forward, None, "none", [], "")
     yield PRODUCTS[1], "oneDNN", lambda: linear(dy, backward, None, "none", [], "")
 
