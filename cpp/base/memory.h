@@ -59,7 +59,7 @@ class AlignedBuffer {
   const T& operator[](size_t i) const { return data_[i]; }
 
   /// Makes room for `size` elements; the content is lost when the buffer has to grow.
-  void grow(size_t size, const std::string& purpose) {
+  void grow(size_t size, const char* purpose) {
     if (size > size_) *this = AlignedBuffer(size, purpose);
   }
 

@@ -21,7 +21,7 @@ ThreadPool::~ThreadPool() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-void ThreadPool::run(Index n_tasks, const std::function<void(Index, int)>& body) {
+void ThreadPool::run_tasks(Index n_tasks, const Task& body) {
   {
     std::lock_guard lock(mutex_);
     body_ = &body;

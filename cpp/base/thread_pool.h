@@ -28,9 +28,14 @@ class ThreadPool {
   /// Calls body(task, worker) once for every task in [0, n_tasks), worker in [0, size()), and returns when all are
   /// done. Tasks are handed out in order, to whichever worker is free. The first exception of a task is thrown here
   /// again after the others have ended; tasks not yet begun are then dropped.
-  void run(Index n_tasks, const std::function<void(Index task, int worker)>& body);
+  template <class Body>
+  void run(Index n_tasks, Body&& body) {
+    run_tasks(n_tasks, std::ref(body));  // a reference fits into a function: no memory is taken
+  }
 
  private:
+  using Task = std::function<void(Index task, int worker)>;
+  void run_tasks(Index n_tasks, const Task& body);
   void work(int worker);
   void take_tasks(int worker);
 
@@ -40,7 +45,7 @@ class ThreadPool {
   uint64_t round_ = 0;
   int busy_ = 0;
   bool stopping_ = false;
-  const std::function<void(Index, int)>* body_ = nullptr;
+  const Task* body_ = nullptr;
   Index n_tasks_ = 0;
   std::atomic<Index> next_{0};
   std::exception_ptr error_;

@@ -61,7 +61,7 @@ void build_tiles(RowBatch& batch, int tile_rows, Index begin) {
   batch.key_row.clear();
   batch.key_mask.clear();
   const auto n_rows = static_cast<int32_t>(batch.n_rows()), n_ghosts = static_cast<int32_t>(batch.n_leading_ghosts);
-  std::vector<int32_t> key_at_depth;  // key number of the current path, by position
+  std::vector<int32_t>& key_at_depth = batch.workspace.key_at_depth;  // key number of the current path, by position
   const auto continues_path = [&](int32_t row, size_t depth) {
     const auto before = static_cast<size_t>(batch.position[static_cast<size_t>(row) - 1]);
     return depth <= before + 1 &&

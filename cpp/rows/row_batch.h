@@ -6,8 +6,16 @@
 
 #include "cpp/base/tile.h"
 #include "cpp/base/types.h"
+#include "cpp/trie/token_count.h"
 
 namespace agpt {
+
+/// What filling a batch needs meanwhile. It stays with the batch, so that filling it again takes no memory.
+struct RowWorkspace {
+  std::vector<int32_t> row_at_depth, key_at_depth;
+  std::vector<TokenCount> targets;
+  std::vector<Token> path;
+};
 
 /// Rows are nodes of a forest in depth-first pre-order. A ghost row has weight 0 and no targets: it is there because
 /// rows of the batch attend to it, and gradients flow through it unless the batch says that they do not.
@@ -30,6 +38,8 @@ struct RowBatch {
   std::vector<uint64_t> key_mask;
   Index n_leading_ghosts = 0;   // ghost rows before the first row with targets; a tile ends there
   Index first_scored_tile = 0;  // the tile that begins at row n_leading_ghosts
+
+  RowWorkspace workspace;  // says nothing about the rows
 
   Index n_rows() const { return static_cast<Index>(token.size()); }
   bool is_ghost(Index row) const {

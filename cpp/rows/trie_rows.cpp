@@ -32,7 +32,8 @@ class RowAppender {
       : index_(index),
         weighting_(weighting),
         batch_(&batch),
-        log_vocabulary_(std::log(static_cast<double>(index.vocabulary_size()))) {
+        log_vocabulary_(std::log(static_cast<double>(index.vocabulary_size()))),
+        row_at_depth_(batch.workspace.row_at_depth) {
     row_at_depth_.assign(static_cast<size_t>(index.depth()) + 1, -1);  // entry 0: what roots hang from, nothing
   }
 
@@ -48,7 +49,7 @@ class RowAppender {
       const double weight = weighting_.intermediate * weighting_.of_mass(walk.row_mass(depth));
       batch_->add_target(index_.token(edge.text + depth), factor * weight);
     } else {
-      const std::span<const TokenCount> targets = walk.targets();
+      const std::span<const TokenCount> targets = walk.targets(batch_->workspace.targets);
       const double unit = factor * weight_per_count(weighting_, edge.mass, targets, log_vocabulary_);
       if (weighting_.blend) {
         weighting_.blend->add_targets(path_of_edge(edge), targets, unit * edge.mass, *batch_);
@@ -66,17 +67,17 @@ class RowAppender {
   }
 
   std::span<const Token> path_of_edge(const TrieEdge& edge) {
-    path_.clear();
-    for (int k = 0; k < edge.depth; ++k) path_.push_back(index_.token(edge.text + k));
-    return path_;
+    std::vector<Token>& path = batch_->workspace.path;
+    path.clear();
+    for (int k = 0; k < edge.depth; ++k) path.push_back(index_.token(edge.text + k));
+    return path;
   }
 
   const TrieIndex& index_;
   const Weighting& weighting_;
   RowBatch* batch_;
-  std::vector<Token> path_;
   const double log_vocabulary_;
-  std::vector<int32_t> row_at_depth_;
+  std::vector<int32_t>& row_at_depth_;
 };
 
 double row_factor(const RowSelection& selection, const SelectedEdge& edge, int depth, const RowFactors* factors) {

@@ -16,6 +16,8 @@ constexpr Index kBatchesPerSlot = 64;
 // threads.
 constexpr Index kMostSlots = 32, kFewSlots = 8;
 
+const InterruptCheck kNoCheck;
+
 // How many slots the next `n_batches` are dealt to.
 Index slots_for(Index n_batches) {
   if (n_batches <= 64) return std::min(n_batches, kFewSlots);
@@ -81,15 +83,14 @@ BatchTotals BatchRunner<Real>::run(const StepWork& work, TrainingState<Real>* st
       slots_.push_back(backend_.make_gradient());
       slot_gradients_.push_back(slots_.back().get());
     }
-    std::vector<BatchTotals> sums(static_cast<size_t>(n_slots));
+    sums_.assign(static_cast<size_t>(n_slots), BatchTotals());
     pool_.run(n_slots, [&](Index slot, int worker) {
       const Index begin = first + slot * n_batches / n_slots, end = first + (slot + 1) * n_batches / n_slots;
       Gradient<Real>* into = state == nullptr ? nullptr : slots_[static_cast<size_t>(slot)].get();
-      sums[static_cast<size_t>(slot)] =
-          run_slot(work, begin, end, into, n_positions, workers_[static_cast<size_t>(worker)],
-                   worker == 0 ? check : InterruptCheck());
+      sums_[static_cast<size_t>(slot)] = run_slot(
+          work, begin, end, into, n_positions, workers_[static_cast<size_t>(worker)], worker == 0 ? check : kNoCheck);
     });
-    for (const BatchTotals& sum : sums) totals.add(sum);
+    for (const BatchTotals& sum : sums_) totals.add(sum);
     if (state != nullptr)
       pool_.run(static_cast<Index>(table_.parameters().size()), [&](Index tensor, int) {
         const double factor = scale.empty() ? 1 : scale[static_cast<size_t>(tensor)];

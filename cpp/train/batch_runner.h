@@ -104,6 +104,7 @@ class BatchRunner {
   std::vector<Worker> workers_;
   std::vector<std::unique_ptr<Gradient<Real>>> slots_;
   std::vector<const Gradient<Real>*> slot_gradients_;  // the same, for TrainingState::add
+  std::vector<BatchTotals> sums_;                      // of the slots
   std::optional<BatchesAhead> ahead_;                  // where batches are joined
   // The step that ahead_ comes to next, if it is one.
   const StepSource* next_source_ = nullptr;

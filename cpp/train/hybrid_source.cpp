@@ -69,10 +69,8 @@ class HybridSource final : public StepSource {
   Index window_rows(Index start) const { return std::min(config_.context, n_starts() - start); }
 
   void append_window(Index start, double weight, RowBatch& batch) const {
-    std::vector<Token> tokens;
-    for (Index i = start; i <= start + window_rows(start); ++i) tokens.push_back(index_.token(i));
-    append_window_rows<Token>(tokens, batch, shared_[static_cast<size_t>(start)],
-                              weight * config_.core.weighting.of_mass(1));
+    append_rows_of_window([this, start](Index i) { return index_.token(start + i); }, window_rows(start), batch,
+                          shared_[static_cast<size_t>(start)], weight * config_.core.weighting.of_mass(1));
   }
 
   // The batches of the core, then those of `n` windows.

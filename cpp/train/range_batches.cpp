@@ -23,16 +23,17 @@ RangeBatches::RangeBatches(std::vector<RowRange> ranges, Index batch_rows) : bat
   }
 }
 
-std::vector<RangeBatches::Slice> RangeBatches::batch(Index i) const {
-  const auto above = std::upper_bound(groups_.begin(), groups_.end(), i,
-                                      [](Index batch, const Group& group) { return batch < group.first_batch; });
-  const Group& group = *(above - 1);
-  std::vector<Slice> slices(ranges_.begin() + static_cast<Index>(group.begin),
-                            ranges_.begin() + static_cast<Index>(group.end));
-  if (slices.size() > 1) return slices;
-  const RowRange whole = slices[0].range;
-  slices[0].range = {whole.rows, cut(whole, i - group.first_batch), cut(whole, i - group.first_batch + 1)};
-  return slices;
+const RangeBatches::Group& RangeBatches::group_of(Index batch) const {
+  return *(std::upper_bound(groups_.begin(), groups_.end(), batch,
+                            [](Index number, const Group& group) { return number < group.first_batch; }) -
+           1);
+}
+
+RangeBatches::Slice RangeBatches::part(const Group& group, Index i) const {
+  Slice slice = ranges_[group.begin];
+  const RowRange whole = slice.range;
+  slice.range = {whole.rows, cut(whole, i - group.first_batch), cut(whole, i - group.first_batch + 1)};
+  return slice;
 }
 
 Index RangeBatches::cut(const RowRange& range, Index i) const {

@@ -22,12 +22,18 @@ class RangeBatches {
   RangeBatches(std::vector<RowRange> ranges, Index batch_rows);
 
   Index size() const { return n_batches_; }
-  /// The ranges that batch i is made of, and which number each had when given.
+  /// A range that a batch is made of, or a part of one, and which number it had when given.
   struct Slice {
     RowRange range;
     size_t number;
   };
-  std::vector<Slice> batch(Index i) const;
+  /// Calls body(slice) for those of batch i, in order.
+  template <class Body>
+  void for_each_slice(Index i, Body body) const {
+    const Group& group = group_of(i);
+    if (group.end - group.begin == 1) return body(part(group, i));
+    for (size_t n = group.begin; n < group.end; ++n) body(ranges_[n]);
+  }
 
  private:
   // Batches first_batch, first_batch + 1, ... hold the ranges [begin, end): more than one batch if it is one range.
@@ -35,6 +41,9 @@ class RangeBatches {
     Index first_batch;
     size_t begin, end;
   };
+  const Group& group_of(Index batch) const;
+  /// What batch i has of the one range of its group.
+  Slice part(const Group& group, Index i) const;
   Index cut(const RowRange& range, Index i) const;
 
   std::vector<Slice> ranges_;

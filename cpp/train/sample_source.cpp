@@ -52,9 +52,10 @@ class SampleSource final : public StepSource {
     return {batches->size(), [this, batches](Index i, RowBatch& batch) {
               std::optional<SampleChances> factors;
               if (!config_.corrected) factors.emplace(sampler_, SampleChances::Use::multiply, draws_per_pass());
-              for (const RangeBatches::Slice& slice : batches->batch(i))
+              batches->for_each_slice(i, [&](const RangeBatches::Slice& slice) {
                 append_trie_rows(all_, slice.range.begin, slice.range.end, config_.weighting, batch, kAnyMass,
                                  factors ? &*factors : nullptr);
+              });
             }};
   }
 
@@ -83,11 +84,12 @@ class SampleSource final : public StepSource {
     return {batches->size(), [this, samples, ranges, batches](Index i, RowBatch& batch) {
               SampleChances chances = factors();
               SampleChances* const used = config_.corrected ? &chances : nullptr;
-              for (const auto& [range, number] : batches->batch(i)) {
+              batches->for_each_slice(i, [&](const RangeBatches::Slice& slice) {
+                const auto& [range, number] = slice;
                 if (range.begin == ranges[number].begin)
                   append_path_rows(index_, sampler_.passed_nodes(samples[number]), config_.weighting, batch, used);
                 append_trie_rows(*range.rows, range.begin, range.end, config_.weighting, batch, kAnyMass, used);
-              }
+              });
             }};
   }
 

@@ -24,16 +24,15 @@ ElementwiseActivation activation_of(const ModelConfig& config) {
   return ElementwiseActivation::gelu;
 }
 
-// The runs of ghost rows [begin, end) of a batch that takes them for constants; none of another batch.
-std::vector<std::pair<Index, Index>> constant_rows(const RowBatch& batch) {
-  std::vector<std::pair<Index, Index>> runs;
-  if (!batch.ghosts_are_constant) return runs;
+// Fills `runs` with the runs of ghost rows [begin, end) of a batch that takes them for constants; none of another batch.
+void find_constant_rows(const RowBatch& batch, std::vector<std::pair<Index, Index>>& runs) {
+  runs.clear();
+  if (!batch.ghosts_are_constant) return;
   for (Index row = 0; row < batch.n_rows(); ++row) {
     if (!batch.is_ghost(row)) continue;
     if (runs.empty() || runs.back().second < row) runs.emplace_back(row, row);
     runs.back().second = row + 1;
   }
-  return runs;
 }
 
 }  // namespace
@@ -191,7 +190,7 @@ void Transformer<Real>::begin(const RowBatch& batch, Gradient<Real>* gradient, K
   n_rows_ = batch.n_rows() - first_row;
   capacity_ = capacity;
   kept_ = kept;
-  constant_rows_ = constant_rows(batch);
+  find_constant_rows(batch, constant_rows_);
   stream_.begin(view_of(batch), gradient);
 }
 

@@ -206,8 +206,9 @@ class TrieSource final : public StepSource {
   }
 
   void append(const RangeBatches& batches, Index i, RowBatch& batch, Index most_mass) const {
-    for (const RangeBatches::Slice& slice : batches.batch(i))
+    batches.for_each_slice(i, [&](const RangeBatches::Slice& slice) {
       append_trie_rows(*slice.range.rows, slice.range.begin, slice.range.end, config_.weighting, batch, most_mass);
+    });
   }
 
   const TrieIndex& index_;

@@ -114,9 +114,7 @@ class WindowSource final : public StepSource {
 
   void append(Index begin, Index n_rows, RowBatch& batch) const {
     if (trie_windows_) return trie_windows_->append(begin, n_rows, batch);
-    std::vector<Token> tokens;
-    for (Index i = begin; i <= begin + n_rows; ++i) tokens.push_back(text_.tokens[i]);
-    append_window_rows<Token>(tokens, batch);
+    append_rows_of_window([this, begin](Index i) { return text_.tokens[begin + i]; }, n_rows, batch);
   }
 
   const TextView text_;

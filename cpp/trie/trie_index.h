@@ -18,15 +18,9 @@
 #include "cpp/corpus/vocabulary.h"
 #include "cpp/trie/index_layout.h"
 #include "cpp/trie/index_options.h"
+#include "cpp/trie/token_count.h"
 
 namespace agpt {
-
-/// A token that follows a path, and how often.
-struct TokenCount {
-  Token token;
-  uint32_t count;
-  bool operator==(const TokenCount&) const = default;
-};
 
 class TrieIndex {
  public:

@@ -70,22 +70,22 @@ uint32_t TrieWalk::read_leaf_mass() {
   return own_childless_ < childless_ ? mass : 1;
 }
 
-std::span<const TokenCount> TrieWalk::targets() {
+std::span<const TokenCount> TrieWalk::targets(std::vector<TokenCount>& targets) const {
   const IndexColumns& columns = index_->columns_;
   const Index node = node_ - 1;
-  targets_.clear();
+  targets.clear();
   if (columns.parent_depth[static_cast<size_t>(node_)] > columns.parent_depth[static_cast<size_t>(node)]) {
-    index_->interior_targets(node, own_childless_, childless_, targets_);
+    index_->interior_targets(node, own_childless_, childless_, targets);
   } else if (own_heavy_) {
     for (uint32_t i = columns.heavy_begin[heavy_ - 1]; i < columns.heavy_begin[heavy_]; ++i)
-      targets_.push_back({columns.entry_token[i], columns.entry_count[i]});
+      targets.push_back({columns.entry_token[i], columns.entry_count[i]});
   } else if (own_childless_ < childless_) {
     for (auto i = static_cast<Index>(own_childless_); i < static_cast<Index>(childless_); ++i)
-      targets_.push_back({columns.childless_token[i], columns.childless_count[i]});
+      targets.push_back({columns.childless_token[i], columns.childless_count[i]});
   } else {
-    targets_.push_back({columns.tokens[text_ + depth_], 1});
+    targets.push_back({columns.tokens[text_ + depth_], 1});
   }
-  return targets_;
+  return targets;
 }
 
 }  // namespace agpt

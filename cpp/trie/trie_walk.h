@@ -40,7 +40,9 @@ class TrieWalk {
   }
 
   /// What follows the endpoint, in token order; valid until the next call of next() or targets().
-  std::span<const TokenCount> targets();
+  std::span<const TokenCount> targets() { return targets(targets_); }
+  /// The same in the caller's memory, for walks that end soon; valid while nothing else is written there.
+  std::span<const TokenCount> targets(std::vector<TokenCount>& targets) const;
 
  private:
   uint32_t read_leaf_mass();
