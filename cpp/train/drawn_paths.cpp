@@ -29,11 +29,23 @@ class PathCounts final : public RowFactors {
 
 }  // namespace
 
-DrawnPaths::DrawnPaths(const TrieIndex& index, std::vector<Path> paths, Index batch_rows) : index_(&index) {
-  std::sort(paths.begin(), paths.end());
+std::vector<std::span<const Index>> PathList::sorted() const {
+  std::vector<std::span<const Index>> paths;
+  paths.reserve(end_.size());
+  for (size_t begin = 0; const size_t end : end_) {
+    paths.push_back(std::span(nodes_).subspan(begin, end - begin));
+    begin = end;
+  }
+  std::sort(paths.begin(), paths.end(), [](auto a, auto b) { return std::ranges::lexicographical_compare(a, b); });
+  return paths;
+}
+
+DrawnPaths::DrawnPaths(const TrieIndex& index, const PathList& paths, Index batch_rows) : index_(&index) {
+  nodes_.reserve(paths.n_nodes());
+  n_paths_.reserve(paths.n_nodes());
   std::vector<size_t> open;  // where the nodes of the last path are
   Index n_rows = 0;
-  for (const Path& path : paths) {
+  for (const std::span<const Index> path : paths.sorted()) {
     size_t shared = 0;
     while (shared < open.size() && shared < path.size() && nodes_[open[shared]] == path[shared]) ++shared;
     const Index depth = index.depth(path.back());

@@ -2,20 +2,36 @@
 // its weight.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "cpp/rows/trie_rows.h"
 
 namespace agpt {
 
+/// Paths one after the other, each the nodes from a root child down to a leaf.
+class PathList {
+ public:
+  explicit PathList(Index n_paths) { end_.reserve(static_cast<size_t>(n_paths)); }
+
+  void append(std::span<const Index> path) {
+    nodes_.insert(nodes_.end(), path.begin(), path.end());
+    end_.push_back(nodes_.size());
+  }
+  /// In the order of the index; valid until the next append.
+  std::vector<std::span<const Index>> sorted() const;
+  size_t n_nodes() const { return nodes_.size(); }
+
+ private:
+  std::vector<Index> nodes_;
+  std::vector<size_t> end_;  // of each path
+};
+
 class DrawnPaths {
  public:
-  /// A path: the nodes from a root child down to a leaf.
-  using Path = std::vector<Index>;
-
   /// Cuts the forest of `paths` into batches of at most `batch_rows` rows, or of one path where that is longer. What
   /// lies above a cut is computed on both sides of it. The index must outlive the forest.
-  DrawnPaths(const TrieIndex& index, std::vector<Path> paths, Index batch_rows);
+  DrawnPaths(const TrieIndex& index, const PathList& paths, Index batch_rows);
 
   Index n_batches() const { return static_cast<Index>(batch_begin_.size()) - 1; }
 

@@ -65,9 +65,13 @@ class SampleSource final : public StepSource {
   SampleChances factors() const { return SampleChances(sampler_, SampleChances::Use::divide, 1 / draws_per_pass()); }
 
   StepWork paths(Random& random) const {
-    std::vector<DrawnPaths::Path> drawn(static_cast<size_t>(n_samples_));
-    for (DrawnPaths::Path& path : drawn) sampler_.draw(random, &path);
-    const auto forest = std::make_shared<const DrawnPaths>(index_, std::move(drawn), config_.batch_rows);
+    PathList drawn(n_samples_);
+    std::vector<Index> path;
+    for (Index i = 0; i < n_samples_; ++i) {
+      sampler_.draw(random, &path);
+      drawn.append(path);
+    }
+    const auto forest = std::make_shared<const DrawnPaths>(index_, drawn, config_.batch_rows);
     return {forest->n_batches(), [this, forest](Index i, RowBatch& batch) {
               SampleChances chances = factors();
               forest->append(i, config_.weighting, config_.corrected ? &chances : nullptr, batch);
