@@ -58,12 +58,9 @@ StepWork evaluation_work(TextView text, Index context, Index stride, Index batch
             const Index first = number * per_batch, end = std::min(n_windows, first + per_batch);
             const auto here = std::span(*windows).subspan(static_cast<size_t>(first), static_cast<size_t>(end - first));
             if (are_shared) return append_shared_windows(text.tokens, here, batch);
-            std::vector<Token> tokens;
-            for (const ScoredWindow& window : here) {
-              tokens.clear();
-              for (Index t = window.begin; t < window.end; ++t) tokens.push_back(text.tokens[t]);
-              append_window_rows<Token>(tokens, batch, window.first_scored);
-            }
+            for (const ScoredWindow& window : here)
+              append_window_rows([&](Index i) { return text.tokens[window.begin + i]; }, window.end - window.begin - 1,
+                                 batch, window.first_scored);
           }};
 }
 

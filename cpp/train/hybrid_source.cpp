@@ -69,8 +69,8 @@ class HybridSource final : public StepSource {
   Index window_rows(Index start) const { return std::min(config_.context, n_starts() - start); }
 
   void append_window(Index start, double weight, RowBatch& batch) const {
-    append_rows_of_window([this, start](Index i) { return index_.token(start + i); }, window_rows(start), batch,
-                          shared_[static_cast<size_t>(start)], weight * config_.core.weighting.of_mass(1));
+    append_window_rows([this, start](Index i) { return index_.token(start + i); }, window_rows(start), batch,
+                       shared_[static_cast<size_t>(start)], weight * config_.core.weighting.of_mass(1));
   }
 
   // The batches of the core, then those of `n` windows.

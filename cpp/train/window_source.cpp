@@ -114,7 +114,7 @@ class WindowSource final : public StepSource {
 
   void append(Index begin, Index n_rows, RowBatch& batch) const {
     if (trie_windows_) return trie_windows_->append(begin, n_rows, batch);
-    append_rows_of_window([this, begin](Index i) { return text_.tokens[begin + i]; }, n_rows, batch);
+    append_window_rows([this, begin](Index i) { return text_.tokens[begin + i]; }, n_rows, batch);
   }
 
   const TextView text_;

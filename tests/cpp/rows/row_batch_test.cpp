@@ -69,8 +69,9 @@ TEST_CASE("tiles are right in any order that puts parents first") {
 TEST_CASE("a window is a chain whose rows predict the token behind them") {
   RowBatch batch;
   const std::vector<Token> tokens = {3, 1, 4, 1, 5};
-  append_window_rows<Token>(tokens, batch);
-  append_window_rows<Token>(tokens, batch, 2);
+  const auto token_at = [&](Index i) { return tokens[static_cast<size_t>(i)]; };
+  append_window_rows(token_at, 4, batch);
+  append_window_rows(token_at, 4, batch, 2);
   CHECK(batch.token == std::vector<int32_t>{3, 1, 4, 1, 3, 1, 4, 1});
   CHECK(batch.parent == std::vector<int32_t>{-1, 0, 1, 2, -1, 4, 5, 6});
   CHECK(batch.position == std::vector<int32_t>{0, 1, 2, 3, 0, 1, 2, 3});

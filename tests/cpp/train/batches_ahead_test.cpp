@@ -15,10 +15,8 @@ namespace {
 /// A work of `n` batches of one window each, of 1 to 9 rows; the tokens of the rows count on from `first`.
 StepWork counting_work(Index n, Token first) {
   return {n, [first](Index number, RowBatch& batch) {
-            std::vector<Token> tokens(static_cast<size_t>(2 + number * 7 % 9));
-            for (size_t i = 0; i < tokens.size(); ++i)
-              tokens[i] = first + static_cast<Token>(number * 10) + static_cast<Token>(i);
-            append_window_rows<Token>(tokens, batch);
+            const auto token_at = [&](Index i) { return first + static_cast<Token>(number * 10 + i); };
+            append_window_rows(token_at, 1 + number * 7 % 9, batch);
           }};
 }
 
