@@ -17,13 +17,14 @@
 namespace agpt::roofline {
 namespace {
 
-/// Options with their defaults; 0 for `windows` trains on the trie, 0 for `vocabulary` takes the corpus's own.
+/// Options with their defaults; 0 for `windows` trains on the trie, with `paths` on random paths of it, 0 for
+/// `vocabulary` takes the corpus's own.
 struct Options {
   std::string corpus, backend = "cpu";
-  std::map<std::string, Index> number = {{"depth", 32},     {"windows", 0}, {"positions", 16384}, {"batch-rows", 256},
-                                         {"d-model", 64},   {"layers", 2},  {"heads", 4},         {"d-ff", 256},
-                                         {"vocabulary", 0}, {"seconds", 3}, {"gelu", 0},          {"learned", 0},
-                                         {"threads", 1}};
+  std::map<std::string, Index> number = {{"depth", 32},       {"windows", 0},    {"paths", 0},   {"positions", 16384},
+                                         {"batch-rows", 256}, {"d-model", 64},   {"layers", 2},  {"heads", 4},
+                                         {"d-ff", 256},       {"vocabulary", 0}, {"seconds", 3}, {"gelu", 0},
+                                         {"learned", 0},      {"threads", 1}};
   bool json = false;
 
   Index operator[](const std::string& name) const { return number.at(name); }
@@ -159,6 +160,11 @@ int run(const Options& options) {
       IndexOptions index_options;
       index_options.depth = static_cast<int>(options["depth"]);
       index.emplace(build_trie_index(corpus, index_options));
+    }
+    if (options["paths"] != 0) {
+      SampleStepConfig config;
+      config.positions = options["positions"], config.batch_rows = options["batch-rows"];
+      return make_sample_source(*index, config);
     }
     TrieStepConfig config;
     config.positions = options["positions"], config.batch_rows = options["batch-rows"], config.spread_heavy = true;
