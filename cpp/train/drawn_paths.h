@@ -2,6 +2,7 @@
 // its weight.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -9,41 +10,27 @@
 
 namespace agpt {
 
-/// Paths one after the other, each the nodes from a root child down to a leaf.
-class PathList {
- public:
-  explicit PathList(Index n_paths) { end_.reserve(static_cast<size_t>(n_paths)); }
-
-  void append(std::span<const Index> path) {
-    nodes_.insert(nodes_.end(), path.begin(), path.end());
-    end_.push_back(nodes_.size());
-  }
-  /// In the order of the index; valid until the next append.
-  std::vector<std::span<const Index>> sorted() const;
-  size_t n_nodes() const { return nodes_.size(); }
-
- private:
-  std::vector<Index> nodes_;
-  std::vector<size_t> end_;  // of each path
-};
-
+/// The starts that lead to a row, in the order of the trie: start 0 and those behind it run through the first child of
+/// the root. The path of a start is the nodes that it runs through, down to a leaf or to where its text ends.
 class DrawnPaths {
  public:
-  /// Cuts the forest of `paths` into batches of at most `batch_rows` rows, or of one path where that is longer. What
-  /// lies above a cut is computed on both sides of it. The index must outlive the forest.
-  DrawnPaths(const TrieIndex& index, const PathList& paths, Index batch_rows);
+  /// Merges the paths of `starts`, ascending numbers of which each may occur often, and cuts the forest into batches of
+  /// at most `batch_rows` rows, or of one path where that is longer. What lies above a cut is computed on both sides of
+  /// it. The weight of a row is multiplied by the number of its batch's paths that run through its node, and, with
+  /// `scale`, by scale / (all starts that do). The index must outlive the forest.
+  DrawnPaths(const TrieIndex& index, std::span<const Index> starts, Index batch_rows, std::optional<double> scale);
 
   Index n_batches() const { return static_cast<Index>(batch_begin_.size()) - 1; }
-
-  /// Appends the rows of a batch; the weight of each is multiplied by the number of the batch's paths through it, and
-  /// by its factor where given.
-  void append(Index number, const Weighting& weighting, RowFactors* factors, RowBatch& batch) const;
+  /// Appends the rows of a batch.
+  void append(Index number, const Weighting& weighting, RowBatch& batch) const;
 
  private:
+  class Planner;
+
   const TrieIndex* index_;
-  std::vector<Index> nodes_;     // of each batch in pre-order
-  std::vector<double> n_paths_;  // of the batch through each node
-  std::vector<size_t> batch_begin_ = {0};
+  std::vector<Index> nodes_;  // of each batch in pre-order
+  std::vector<double> factors_;
+  std::vector<size_t> batch_begin_;
 };
 
 }  // namespace agpt

@@ -62,20 +62,13 @@ class SampleSource final : public StepSource {
  private:
   double draws_per_pass() const { return static_cast<double>(n_steps_ * n_samples_); }
 
-  SampleChances factors() const { return SampleChances(sampler_, SampleChances::Use::divide, 1 / draws_per_pass()); }
-
   StepWork paths(Random& random) const {
-    PathList drawn(n_samples_);
-    std::vector<Index> path;
-    for (Index i = 0; i < n_samples_; ++i) {
-      sampler_.draw(random, &path);
-      drawn.append(path);
-    }
-    const auto forest = std::make_shared<const DrawnPaths>(index_, drawn, config_.batch_rows);
-    return {forest->n_batches(), [this, forest](Index i, RowBatch& batch) {
-              SampleChances chances = factors();
-              forest->append(i, config_.weighting, config_.corrected ? &chances : nullptr, batch);
-            }};
+    std::optional<double> scale;
+    if (config_.corrected) scale = static_cast<double>(sampler_.n_starts()) / draws_per_pass();
+    const auto forest =
+        std::make_shared<const DrawnPaths>(index_, sampler_.draw_starts(random, n_samples_), config_.batch_rows, scale);
+    return {forest->n_batches(),
+            [this, forest](Index i, RowBatch& batch) { forest->append(i, config_.weighting, batch); }};
   }
 
   StepWork subtrees(const std::vector<TrieSample>& samples) const {
@@ -86,7 +79,7 @@ class SampleSource final : public StepSource {
     }
     const auto batches = std::make_shared<RangeBatches>(ranges, config_.batch_rows);
     return {batches->size(), [this, samples, ranges, batches](Index i, RowBatch& batch) {
-              SampleChances chances = factors();
+              SampleChances chances(sampler_, SampleChances::Use::divide, 1 / draws_per_pass());
               SampleChances* const used = config_.corrected ? &chances : nullptr;
               batches->for_each_slice(i, [&](const RangeBatches::Slice& slice) {
                 const auto& [range, number] = slice;

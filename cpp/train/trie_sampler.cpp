@@ -8,7 +8,7 @@
 namespace agpt {
 namespace {
 
-double first_row_mass(const TrieIndex& index, Index node) { return index.row_mass(node, index.parent_depth(node) + 1); }
+Index first_row_mass(const TrieIndex& index, Index node) { return index.row_mass(node, index.parent_depth(node) + 1); }
 
 }  // namespace
 
@@ -20,15 +20,15 @@ void SamplerRule::validate() const {
 
 TrieSampler::TrieSampler(const TrieIndex& index, const SamplerRule& rule) : index_(&index), rule_(rule) {
   rule.validate();
-  AGPT_REQUIRE(index.n_positions() > 0, "the index has no positions to train on");
-  double sum = 0;
+  Index sum = 0;
   for (Index node = 0; node < index.n_nodes(); node = index.subtree_end(node)) {
     root_children_.push_back(node);
     root_masses_.push_back(sum += first_row_mass(index, node));
   }
+  AGPT_REQUIRE(sum > 0, "the index has no positions to train on");
 }
 
-TrieSample TrieSampler::draw(Random& random, std::vector<Index>* walked) const {
+TrieSample TrieSampler::draw(Random& random) const {
   const auto below = [&](Index n) { return static_cast<Index>(random.below(static_cast<uint64_t>(n))); };
   const int depth = index_->depth();
   if (rule_.sampler == Sampler::node) return {below(index_->n_nodes()), depth};
@@ -36,20 +36,22 @@ TrieSample TrieSampler::draw(Random& random, std::vector<Index>* walked) const {
     const Index child = root_children_[static_cast<size_t>(below(static_cast<Index>(root_children_.size())))];
     return {child, 1 + static_cast<int>(below(depth))};
   }
-  const auto child = std::upper_bound(root_masses_.begin(), root_masses_.end(), random.uniform() * root_masses_.back());
-  Index node = root_children_[static_cast<size_t>(std::min(child, root_masses_.end() - 1) - root_masses_.begin())];
-  if (walked != nullptr) walked->assign(1, node);
-  while (!index_->is_leaf(node)) {
-    if (rule_.sampler == Sampler::mass_walk && !must_pass(node) && random.uniform() < rule_.stop) break;
-    node = draw_child(random, node);
-    if (walked != nullptr) walked->push_back(node);
-  }
+  const double mass_before = random.uniform() * static_cast<double>(n_starts());
+  const auto child = std::upper_bound(root_masses_.begin(), root_masses_.end(), static_cast<Index>(mass_before));
+  Index node = root_children_[static_cast<size_t>(child - root_masses_.begin())];
+  while (!index_->is_leaf(node) && (must_pass(node) || random.uniform() >= rule_.stop)) node = draw_child(random, node);
   return {node, depth};
 }
 
+std::vector<Index> TrieSampler::draw_starts(Random& random, Index n) const {
+  std::vector<Index> starts(static_cast<size_t>(n));
+  for (Index& start : starts) start = static_cast<Index>(random.below(static_cast<uint64_t>(n_starts())));
+  std::sort(starts.begin(), starts.end());
+  return starts;
+}
+
 bool TrieSampler::must_pass(Index node) const {
-  return rule_.most_mass > 0 && !index_->is_leaf(node) &&
-         first_row_mass(*index_, node) > static_cast<double>(rule_.most_mass);
+  return rule_.most_mass > 0 && !index_->is_leaf(node) && first_row_mass(*index_, node) > rule_.most_mass;
 }
 
 std::vector<Index> TrieSampler::passed_nodes(const TrieSample& sample) const {
@@ -61,13 +63,13 @@ std::vector<Index> TrieSampler::passed_nodes(const TrieSample& sample) const {
 
 Index TrieSampler::draw_child(Random& random, Index parent) const {
   const Index end = index_->subtree_end(parent);
-  double sum = 0;
+  Index sum = 0;
   for (Index child = parent + 1; child < end; child = index_->subtree_end(child)) sum += first_row_mass(*index_, child);
-  double left = random.uniform() * sum;
+  double left = random.uniform() * static_cast<double>(sum);
   Index child = parent + 1;
   for (Index next = child; next < end && left >= 0; next = index_->subtree_end(next)) {
     child = next;
-    left -= first_row_mass(*index_, next);
+    left -= static_cast<double>(first_row_mass(*index_, next));
   }
   return child;
 }
@@ -91,6 +93,8 @@ void SampleChances::push(Index node) {
   const SamplerRule& rule = sampler_->rule_;
   Step* const above = path_.empty() ? nullptr : &path_.back();
   Step step{node, index.subtree_end(node), 0, 0, 0, 0, 0};
+  const auto mass = [&] { return static_cast<double>(first_row_mass(index, node)); };
+  const auto n_starts = static_cast<double>(sampler_->n_starts());
   switch (rule.sampler) {
     case Sampler::node:
       step.held = (above ? above->held : 0) + 1 / static_cast<double>(index.n_nodes());
@@ -98,11 +102,12 @@ void SampleChances::push(Index node) {
     case Sampler::root_child:
       step.held = 1 / static_cast<double>(sampler_->root_children_.size());
       break;
-    case Sampler::mass_walk:
-    case Sampler::path: {
-      const double mass = first_row_mass(index, node);
-      step.reach = above ? above->go_on * mass / mass_below(*above) : mass / sampler_->root_masses_.back();
-      const bool must_go_on = rule.sampler == Sampler::path || sampler_->must_pass(node);
+    case Sampler::path:
+      step.held = mass() / n_starts;
+      break;
+    case Sampler::mass_walk: {
+      step.reach = above ? above->go_on * mass() / mass_below(*above) : mass() / n_starts;
+      const bool must_go_on = sampler_->must_pass(node);
       const double stop = index.is_leaf(node) ? 1 : must_go_on ? 0 : rule.stop;
       step.go_on = step.reach * (1 - stop);
       step.held = (above ? above->held : 0) + step.reach * stop;
@@ -118,7 +123,7 @@ double SampleChances::mass_below(Step& step) const {
   const TrieIndex& index = *sampler_->index_;
   if (step.children_mass == 0)
     for (Index child = step.node + 1; child < step.subtree_end; child = index.subtree_end(child))
-      step.children_mass += first_row_mass(index, child);
+      step.children_mass += static_cast<double>(first_row_mass(index, child));
   return step.children_mass;
 }
 

@@ -14,7 +14,7 @@ enum class Sampler {
   node,        ///< a node, each as likely as any other, with all below it
   root_child,  ///< a child of the root and a depth, each as likely as any other: the subtree down to that depth
   mass_walk,  ///< a walk from the root that goes to a child by its mass and stops at a node with a chance: all below it
-  path,       ///< the same without stopping: the path to a leaf, distributed like a position of the corpus
+  path,       ///< a start, each as likely as any other: the edges that it runs through
 };
 
 struct SamplerRule {
@@ -28,8 +28,7 @@ struct SamplerRule {
   void validate() const;
 };
 
-/// What a draw holds: the rows from the first of the node's edge to the last below it, down to `max_depth`; for paths,
-/// the rows from the root to the node.
+/// What a draw holds: the rows from the first of the node's edge to the last below it, down to `max_depth`.
 struct TrieSample {
   Index node;
   int max_depth;
@@ -40,8 +39,12 @@ class TrieSampler {
   /// The index must outlive the sampler.
   TrieSampler(const TrieIndex& index, const SamplerRule& rule);
 
-  /// `walked`, where given, becomes the nodes of the walk from a root child down to the sample's; for walks by mass.
-  TrieSample draw(Random& random, std::vector<Index>* walked = nullptr) const;
+  /// A subtree; not for `path`.
+  TrieSample draw(Random& random) const;
+  /// `n` starts for `path`, ascending: the numbers that DrawnPaths merges.
+  std::vector<Index> draw_starts(Random& random, Index n) const;
+  /// Starts that lead to a row.
+  Index n_starts() const { return root_masses_.back(); }
   /// The nodes above a sample whose edges it holds too, from the root down.
   std::vector<Index> passed_nodes(const TrieSample& sample) const;
 
@@ -53,7 +56,7 @@ class TrieSampler {
   const TrieIndex* index_;
   SamplerRule rule_;
   std::vector<Index> root_children_;
-  std::vector<double> root_masses_;  // cumulated
+  std::vector<Index> root_masses_;  // cumulated
 };
 
 /// The chance that a draw holds a row, by walks in pre-order.

@@ -71,8 +71,8 @@ class TrainConfig:
     )
     sampler: Sampler = setting(
         "path",
-        "What unit sample draws: paths to leaves like corpus positions, or whole subtrees: where a "
-        "walk by mass stops, of root children down to a random depth, or of any node.",
+        "What unit sample draws: paths from starts of the text, or whole subtrees: where a walk by "
+        "mass stops, of root children down to a random depth, or of any node.",
     )
     samples_per_step: int | None = setting(
         None, "Draws of a step, for unit sample.", "as positions_per_step says"
