@@ -153,10 +153,11 @@ size_t element_bytes(Column column, size_t token_bytes) {
   }
 }
 
-uint32_t OverflowView::large(Index i) const {
-  const auto found = std::lower_bound(at.begin(), at.end(), i);
-  return value[static_cast<size_t>(found - at.begin())];
+size_t first_at_least(std::span<const uint32_t> ascending, Index value) {
+  return static_cast<size_t>(std::lower_bound(ascending.begin(), ascending.end(), value) - ascending.begin());
 }
+
+uint32_t OverflowView::large(Index i) const { return value[first_at_least(at, i)]; }
 
 uint64_t content_checksum(std::span<const std::byte> image) {
   std::vector<uint64_t> blocks;

@@ -114,6 +114,9 @@ struct IndexHeader {
 };
 inline constexpr uint64_t kNoBoundary = ~uint64_t{0};
 
+/// Where the first element of an ascending column is that is at least `value`; its size if none is.
+size_t first_at_least(std::span<const uint32_t> ascending, Index value);
+
 /// Small numbers in one byte each, larger ones in a sorted list.
 struct OverflowView {
   std::span<const uint8_t> small;

@@ -9,13 +9,15 @@
 namespace agpt {
 namespace {
 
-// Where the elements of `value` lie in a sorted column.
+// Where the elements of `value`, few if any, lie in an ascending column.
 struct Range {
   size_t begin, end;
 };
-Range equal_range(std::span<const uint32_t> sorted, Index value) {
-  const auto [first, last] = std::equal_range(sorted.begin(), sorted.end(), static_cast<uint32_t>(value));
-  return {static_cast<size_t>(first - sorted.begin()), static_cast<size_t>(last - sorted.begin())};
+Range equal_range(std::span<const uint32_t> ascending, Index value) {
+  const size_t begin = first_at_least(ascending, value);
+  size_t end = begin;
+  while (end < ascending.size() && ascending[end] == value) ++end;
+  return {begin, end};
 }
 
 IndexOptions options_of(const IndexHeader& header) {

@@ -43,7 +43,7 @@ void add_root_child(const TrieIndex& index, const TrieEdge& edge, uint32_t mass,
   const Index end = index.subtree_end(edge.node);
   profile.root_token.push_back(index.token(edge.text));
   profile.root_nodes.push_back(end - edge.node);
-  profile.root_positions.push_back(index.first_row(end) - edge.first_row);
+  profile.root_positions.push_back(index.first_row(end) - index.first_row(edge.node));
   profile.root_mass.push_back(mass);
 }
 

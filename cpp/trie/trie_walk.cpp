@@ -1,20 +1,10 @@
 #include "cpp/trie/trie_walk.h"
 
-#include <algorithm>
-
 namespace agpt {
-namespace {
-
-size_t first_at_least(std::span<const uint32_t> sorted, Index value) {
-  return static_cast<size_t>(std::lower_bound(sorted.begin(), sorted.end(), value) - sorted.begin());
-}
-
-}  // namespace
 
 TrieWalk::TrieWalk(const TrieIndex& index, Index first_node)
     : index_(&index),
       node_(first_node),
-      row_(index.first_row(first_node)),
       leaf_(index.leaf_rank(first_node)),
       mass_overflow_(first_at_least(index.columns_.mass.at, node_ - leaf_)),
       heavy_(first_at_least(index.columns_.heavy_leaf, leaf_)),
@@ -28,7 +18,6 @@ bool TrieWalk::next(TrieEdge& edge) {
   const auto node = static_cast<size_t>(node_);
   const int parent_depth = columns.parent_depth[node], next_parent_depth = columns.parent_depth[node + 1];
   edge.node = node_;
-  edge.first_row = row_;
   edge.parent_depth = parent_depth;
   edge.text =
       columns.leaf_start[static_cast<size_t>(leaf_)];  // a node's text is that of its first leaf, the next in pre-order
@@ -49,7 +38,6 @@ bool TrieWalk::next(TrieEdge& edge) {
   ended_begin_ = ended_end_;
   while (ended_end_ < columns.ended_node.size() && columns.ended_node[ended_end_] == node_) ++ended_end_;
   edge.mass = mass_;
-  row_ += edge.depth - parent_depth;
   text_ = edge.text;
   depth_ = edge.depth;
   ++node_;

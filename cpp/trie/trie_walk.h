@@ -9,12 +9,10 @@
 
 namespace agpt {
 
-/// A node with the edge that leads to it: rows first_row .. first_row + depth - parent_depth - 1, of depths
-/// parent_depth + 1 .. depth. Each row but the last has one target, the next token of the path; the last is the
-/// endpoint.
+/// A node with the edge that leads to it: rows of depths parent_depth + 1 .. depth. Each row but the last has one
+/// target, the next token of the path; the last is the endpoint.
 struct TrieEdge {
   Index node = 0;
-  Index first_row = 0;
   int parent_depth = 0;
   int depth = 0;
   Index text = 0;     // the path's token of depth k is token(text + k - 1)
@@ -48,7 +46,7 @@ class TrieWalk {
   uint32_t read_leaf_mass();
 
   const TrieIndex* index_;
-  Index node_, row_, leaf_;  // the next node, its first row, the leaves before it
+  Index node_, leaf_;  // the next node, the leaves before it
   // The next element of each sparse column.
   size_t mass_overflow_, heavy_, short_leaf_, childless_, ended_end_;
   // Of the node that next() moved to: where its elements of the sparse columns begin, and whether it is a heavy leaf.

@@ -82,8 +82,10 @@ nb::dict node_table(const TrieIndex& index, Index begin, std::optional<Index> en
     nb::gil_scoped_release release;
     agpt::TrieWalk walk(index, begin);
     agpt::TrieEdge edge;
+    Index row = index.first_row(begin);
     for (Index node = begin; node < last && walk.next(edge); ++node) {
-      first_row.push_back(edge.first_row);
+      first_row.push_back(row);
+      row += edge.depth - edge.parent_depth;
       parent_depth.push_back(edge.parent_depth);
       depth.push_back(edge.depth);
       text.push_back(edge.text);

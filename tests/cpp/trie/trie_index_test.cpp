@@ -57,7 +57,6 @@ void check_walk(const TrieIndex& index, const BruteForceTrie& truth, Index first
     REQUIRE(i < static_cast<Index>(truth.nodes.size()));
     const BruteForceTrie::Node& node = truth.nodes[static_cast<size_t>(i)];
     CHECK(edge.node == i);
-    CHECK(edge.first_row == node.first_row);
     CHECK(edge.parent_depth == node.parent_depth);
     CHECK(edge.mass == node.mass);
     CHECK(path_of(index, edge) == node.path);
