@@ -1,11 +1,12 @@
 """Several models trained side by side on the same data with the same seeds, and what came of it."""
 
+import contextlib
 import dataclasses
 import itertools
 import math
 import os
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from agpt._engine import NonFiniteError
@@ -145,16 +146,23 @@ class _Course:
         """Makes step `number`, counted from 1, if there is one."""
         if not 1 <= number <= self.total_steps:
             return
-        try:
+        with self._named():
             self._reports.append(self._contestant.trainer.step())
-        except NonFiniteError as error:
-            who = f"{self._contestant.name} with seed {self._contestant.seed}"
-            raise NonFiniteError(f"{who}: {error}") from error
 
     def evaluate(self) -> None:
         """Scores the held-out part."""
-        evaluation = self._contestant.trainer.evaluate(VALIDATION, self._eval_context)
+        with self._named():
+            evaluation = self._contestant.trainer.evaluate(VALIDATION, self._eval_context)
         self._held_out.append((len(self._reports), evaluation.loss))
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """Puts the contestant's name before a loss that is not finite."""
+        try:
+            yield
+        except NonFiniteError as error:
+            who = f"{self._contestant.name} with seed {self._contestant.seed}"
+            raise NonFiniteError(f"{who}: {error}") from error
 
     def run(self) -> ComparedRun:
         """All that happened."""
