@@ -13,7 +13,7 @@ namespace {
 /// Large enough for threads to share the packing of its parameters and their update.
 ModelConfig wide_config() {
   ModelConfig config = small_config({48, 48}, 1);
-  config.d_ff = 384;
+  config.d_ff = 512;
   return config;
 }
 
@@ -29,7 +29,8 @@ struct Trained {
   std::vector<double> gradient, norms;
 };
 
-Trained train(const ModelConfig& model, const std::vector<uint32_t>& text, int n_threads) {
+Trained train(const ModelConfig& model, const std::vector<uint32_t>& text, int n_threads,
+              const std::string& backend = "cpu") {
   const ParameterTable table(model);
   Trained result;
   result.parameters.resize(static_cast<size_t>(table.size()));
@@ -40,7 +41,7 @@ Trained train(const ModelConfig& model, const std::vector<uint32_t>& text, int n
   config.n_threads = n_threads;
   config.optimizer.clip_norm = 0.1;
   Trainer<float> trainer(model, config, make_window_source({TokenView(std::span(text)), {}}, windows),
-                         make_backend<float>("cpu", model_shape(model, table)), result.parameters);
+                         make_backend<float>(backend, model_shape(model, table)), result.parameters);
   for (int step = 0; step < 3; ++step) result.norms.push_back(trainer.step({}).gradient_norm);
   const std::span<double> gradient = trainer.last_gradient();
   result.gradient.assign(gradient.begin(), gradient.end());
@@ -57,6 +58,14 @@ TEST_CASE("steps have the same bits however many threads share passes, packing a
     CHECK(several.gradient == one.gradient);
     CHECK(several.parameters == one.parameters);
   }
+}
+
+TEST_CASE("steps of a wide model are those of the reference") {
+  const ModelConfig model = wide_config();
+  const std::vector<uint32_t> text = random_text(model, 1000);
+  const Trained fast = train(model, text, 2), truth = train(model, text, 1, "reference");
+  for (size_t step = 0; step < truth.norms.size(); ++step)
+    CHECK(fast.norms[step] == doctest::Approx(truth.norms[step]).epsilon(1e-4));
 }
 
 TEST_CASE("the norm that is reported is that of the last gradient") {
