@@ -54,7 +54,6 @@ def main() -> None:
             **COMMON,
             mode="window",
             windows_per_step=arguments.windows_per_step,
-            lr=arguments.lr,
             steps=arguments.steps,
             seed=seed,
         )
