@@ -1,6 +1,7 @@
 """What training on an index will cost: positions, floating point operations, memory, seconds."""
 
 import dataclasses
+import gc
 import time
 
 import numpy as np
@@ -75,6 +76,7 @@ def predict_cost(
     Makes a model and a few optimizer steps: enough to see what memory they take, and, unless `rate`
     (positions per second) is given, for `seconds` to measure the rate.
     """
+    gc.collect()  # buffers of earlier trainers, freed only while this one runs, would be missing
     reserved_before = _engine.memory_reserved()
     model = Model(model_config, seed=0)
     trainer = Trainer(model, index, dataclasses.replace(train_config, steps=None))
