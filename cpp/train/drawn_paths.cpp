@@ -91,6 +91,12 @@ DrawnPaths::DrawnPaths(const TrieIndex& index, std::span<const Index> starts, In
   planner.end_batch();
 }
 
+Index DrawnPaths::n_rows() const {
+  Index rows = 0;
+  for (const Index node : nodes_) rows += index_->depth(node) - index_->parent_depth(node);
+  return rows;
+}
+
 void DrawnPaths::append(Index number, const Weighting& weighting, RowBatch& batch) const {
   const size_t begin = batch_begin_[static_cast<size_t>(number)];
   const size_t size = batch_begin_[static_cast<size_t>(number) + 1] - begin;

@@ -21,6 +21,8 @@ class DrawnPaths {
   DrawnPaths(const TrieIndex& index, std::span<const Index> starts, Index batch_rows, std::optional<double> scale);
 
   Index n_batches() const { return static_cast<Index>(batch_begin_.size()) - 1; }
+  /// Rows of all batches together.
+  Index n_rows() const;
   /// Appends the rows of a batch.
   void append(Index number, const Weighting& weighting, RowBatch& batch) const;
 

@@ -1,5 +1,7 @@
 // Steps over random parts of a trie.
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -27,6 +29,7 @@ class SampleSource final : public StepSource {
       n_samples_ = std::max<Index>(1, std::llround(static_cast<double>(config.positions) / rows_per_sample));
     const double rows_per_step = rows_per_sample * static_cast<double>(n_samples_);
     n_steps_ = std::max<Index>(1, std::llround(static_cast<double>(index.n_positions()) / rows_per_step));
+    if (config.rule.sampler == Sampler::path) path_batch_rows_ = rows_of_path_batches();
   }
 
   Index steps_per_pass() const override { return n_steps_; }
@@ -62,11 +65,23 @@ class SampleSource final : public StepSource {
  private:
   double draws_per_pass() const { return static_cast<double>(n_steps_ * n_samples_); }
 
+  // Paths fill an even number of batches alike, so that two threads have the same to do. Merged paths are fewer rows than
+  // drawn ones, and nearly as many in every step as in one.
+  Index rows_of_path_batches() const {
+    constexpr double kRoom = 1.05;  // for steps that have more, and what is computed on both sides of a cut
+    Random random(mix_bits(config_.seed));
+    const DrawnPaths uncut(index_, sampler_.draw_starts(random, n_samples_), std::numeric_limits<Index>::max(), {});
+    const Index rows = uncut.n_rows(), full = (rows + config_.batch_rows - 1) / config_.batch_rows;
+    if (full <= 1) return config_.batch_rows;
+    const double share = static_cast<double>(rows) / static_cast<double>(full + full % 2);
+    return std::min(config_.batch_rows, static_cast<Index>(std::ceil(kRoom * share)));
+  }
+
   StepWork paths(Random& random) const {
     std::optional<double> scale;
     if (config_.corrected) scale = static_cast<double>(sampler_.n_starts()) / draws_per_pass();
     const auto forest =
-        std::make_shared<const DrawnPaths>(index_, sampler_.draw_starts(random, n_samples_), config_.batch_rows, scale);
+        std::make_shared<const DrawnPaths>(index_, sampler_.draw_starts(random, n_samples_), path_batch_rows_, scale);
     return {forest->n_batches(),
             [this, forest](Index i, RowBatch& batch) { forest->append(i, config_.weighting, batch); }};
   }
@@ -107,6 +122,7 @@ class SampleSource final : public StepSource {
   const RowSelection all_;
   Index n_samples_ = 1;  // of a step
   Index n_steps_ = 1;
+  Index path_batch_rows_ = 0;  // at most
   mutable std::mutex mutex_;
   mutable std::map<int, RowSelection> selections_;
 };
