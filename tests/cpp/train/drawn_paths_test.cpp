@@ -6,9 +6,11 @@
 #include <numeric>
 
 #include "cpp/base/random.h"
+#include "cpp/train/step_source.h"
 #include "cpp/train/trie_sampler.h"
 #include "tests/cpp/rows/collected_rows.h"
 #include "tests/cpp/trie/sample_indexes.h"
+#include "tests/cpp/trie/verified_index.h"
 
 namespace agpt {
 namespace {
@@ -107,6 +109,37 @@ TEST_CASE("merged paths are their sum, in batches of at most as many rows as all
       }
       if (merged.n_batches == 1) CHECK(n_rows == static_cast<Index>(expected.size()));
     }
+  }
+}
+
+TEST_CASE("the paths of a step fill an even number of batches alike, as far as one step is like another") {
+  Random random(3);
+  std::vector<uint8_t> tokens;
+  for (Index i = 0; i < 5000; ++i) tokens.push_back(static_cast<uint8_t>(random.below(7)));
+  IndexOptions options;
+  options.depth = 12;
+  const TrieIndex index = build_verified_index(Corpus::from_tokens<uint8_t>(tokens, 7), options, 1);
+  for (const Index positions : {600, 1200, 2048}) {
+    CAPTURE(positions);
+    SampleStepConfig steps;
+    steps.positions = positions;
+    const auto source = make_sample_source(index, steps);
+    constexpr Index kSteps = 20;
+    Index n_even = 0;
+    for (Index step = 0; step < kSteps; ++step) {
+      const StepWork work = source->work(step);
+      Index rows = 0, largest = 0;
+      for (Index i = 0; i < work.n_batches; ++i) {
+        RowBatch batch;
+        work.build(i, batch);
+        rows += batch.n_rows();
+        largest = std::max(largest, batch.n_rows());
+      }
+      CHECK(largest <= steps.batch_rows);
+      const bool is_even = work.n_batches % 2 == 0 && largest * work.n_batches <= rows * 11 / 10;
+      n_even += is_even ? 1 : 0;
+    }
+    CHECK(n_even >= kSteps * 9 / 10);
   }
 }
 
