@@ -1,13 +1,14 @@
-// Tile-path attention of one head: the lanes of a vector are the queries of a tile (consecutive pre-order rows), keys
-// are scalars broadcast from where they lie. Nothing is gathered, no sum crosses lanes, and dK and dV are plain
-// additions in a fixed order, so results repeat exactly. A key that a lane does not see gets probability exactly 0
-// there.
+// Attention of one head for a tile of up to as many rows as a vector has lanes. Scores and their gradients have the rows
+// in the lanes: the columns of a key are scalars, broadcast from where they lie. Sums over keys and over rows have the
+// columns of the head in the lanes (kernels/attention_sums.h). No sum crosses lanes, and dK and dV are plain additions
+// in a fixed order, so results repeat exactly. A key that a row does not see gets probability exactly 0 there.
 //
 // Columns of the head are taken in chunks of 16, 8, 4, 2 and 1, so that any width works and the common ones (16, 32,
 // 64) run whole chunks in registers. Scores go through memory between chunks, which stays in the first-level cache.
 #pragma once
 
 #include "cpp/backend/cpu/kernels/attend_row.h"
+#include "cpp/backend/cpu/kernels/attention_sums.h"
 #include "cpp/backend/cpu/kernels/simd.h"
 
 namespace agpt::AGPT_KERNELS_NAMESPACE {
@@ -34,23 +35,6 @@ inline void load_columns(const Real* x, Index stride, int n_rows, Vector<Real>* 
   }
 }
 
-template <class Real, int kChunk>
-inline void store_columns(Vector<Real>* v, Real* x, Index stride, int n_rows) {
-  constexpr int kWidth = kLanes<Real>;
-  if constexpr (kChunk % kWidth == 0) {
-    AGPT_UNROLL
-    for (int part = 0; part < kChunk; part += kWidth) {
-      transpose<Real>(v + part);
-      AGPT_UNROLL
-      for (int i = 0; i < kWidth; ++i)
-        if (i < n_rows) store(x + i * stride + part, v[part + i]);
-    }
-  } else {
-    for (int i = 0; i < n_rows; ++i)
-      for (int c = 0; c < kChunk; ++c) x[i * stride + c] = v[c][i];
-  }
-}
-
 // Two dot products at a time: independent chains hide the latency of the multiply-adds.
 template <class Real, int kChunk>
 inline void dot_two(const Vector<Real>* q, const Real* first, const Real* second, Vector<Real>& a, Vector<Real>& b) {
@@ -69,72 +53,26 @@ inline void dot_two(const Vector<Real>* q, const Real* first, const Real* second
   b = b0 + b1;
 }
 
-// scores[key] (+)= sum over the chunk of columns x keys: x holds one vector per column.
-template <class Real, int kChunk>
-inline void add_dot_products(const Vector<Real>* x, const int32_t* rows, int n_keys, const Real* keys, Index stride,
-                             bool add, Real* scores) {
+// Calls finish(key, product) for every key, where product is that of the columns of the chunk in the rows (x holds one
+// vector per column) with those of the key, plus sums[key] where `add`.
+template <class Real, int kChunk, class Finish>
+inline void dot_products(const Vector<Real>* x, const int32_t* rows, int n_keys, const Real* keys, Index stride,
+                         const Real* sums, bool add, Finish finish) {
   constexpr int kWidth = kLanes<Real>;
-  for (int j = 0; j < n_keys; j += 2) {
-    const int other = j + 1 < n_keys ? j + 1 : j;
-    Vector<Real> a, b;
-    dot_two<Real, kChunk>(x, keys + rows[j] * stride, keys + rows[other] * stride, a, b);
+  int j = 0;
+  Vector<Real> a, b;
+  for (; j + 2 <= n_keys; j += 2) {
+    dot_two<Real, kChunk>(x, keys + rows[j] * stride, keys + rows[j + 1] * stride, a, b);
     if (add) {
-      a += load(scores + j * kWidth);
-      b += load(scores + other * kWidth);
+      a += load(sums + j * kWidth);
+      b += load(sums + (j + 1) * kWidth);
     }
-    store(scores + j * kWidth, a);
-    store(scores + other * kWidth, b);
+    finish(j, a);
+    finish(j + 1, b);
   }
-}
-
-// x[column] = sum over keys of weights[key] * keys[key][column].
-template <class Real, int kChunk>
-inline void weighted_sum(const Real* weights, const int32_t* rows, int n_keys, const Real* keys, Index stride,
-                         Vector<Real>* x) {
-  AGPT_UNROLL
-  for (int i = 0; i < kChunk; ++i) x[i] = Vector<Real>{};
-  for (int j = 0; j < n_keys; ++j) {
-    const Real* key = keys + rows[j] * stride;
-    const Vector<Real> w = load(weights + j * kLanes<Real>);
-    AGPT_UNROLL
-    for (int i = 0; i < kChunk; ++i) x[i] += w * broadcast<Real>(key[i]);
-  }
-}
-
-// to[key][column] += sum over the tile's rows of weights[key][row] * x[row][column].
-template <class Real, int kChunk>
-inline void scatter_to_keys(const Real* weights, const int32_t* rows, int n_keys, const Real* x, Index x_stride,
-                            int n_rows, Real* to, Index to_stride) {
-  constexpr int kWidth = kLanes<Real>;
-  if constexpr (kChunk % kWidth == 0) {
-    AGPT_UNROLL
-    for (int part = 0; part < kChunk; part += kWidth) {
-      Vector<Real> row[kWidth];
-      AGPT_UNROLL
-      for (int i = 0; i < kWidth; ++i) row[i] = i < n_rows ? load(x + i * x_stride + part) : Vector<Real>{};
-      for (int j = 0; j < n_keys; ++j) {
-        const Real* w = weights + j * kWidth;
-        Vector<Real> even = row[0] * broadcast<Real>(w[0]), odd{};
-        AGPT_UNROLL
-        for (int i = 1; i < kWidth; ++i) {
-          if (i % 2)
-            odd += row[i] * broadcast<Real>(w[i]);
-          else
-            even += row[i] * broadcast<Real>(w[i]);
-        }
-        Real* key = to + rows[j] * to_stride + part;
-        store(key, load(key) + (even + odd));
-      }
-    }
-  } else {
-    for (int j = 0; j < n_keys; ++j) {
-      Real* key = to + rows[j] * to_stride;
-      for (int i = 0; i < n_rows; ++i) {
-        const Real w = weights[j * kWidth + i];
-        for (int c = 0; c < kChunk; ++c) key[c] += w * x[i * x_stride + c];
-      }
-    }
-  }
+  if (j == n_keys) return;
+  dot_two<Real, kChunk>(x, keys + rows[j] * stride, keys + rows[j] * stride, a, b);
+  finish(j, add ? a + load(sums + j * kWidth) : a);
 }
 
 // Calls body.template operator()<chunk>(first column) over the width.
@@ -158,20 +96,20 @@ void attend(const AttentionArgs<Real>& args) {
   const uint64_t* masks = args.key_mask + tile.key_begin;
   Real* scores = args.saved;
 
+  const Vector<Real> masked = broadcast<Real>(kMaskedScore<Real>), zero{};
+  Vector<Real> top = masked, sum{};
   for_each_chunk(args.width, [&]<int kChunk>(int c) {
     Vector<Real> q[kChunk];
     load_columns<Real, kChunk>(args.q + tile.first_row * args.qkv_stride + c, args.qkv_stride, n_rows, q);
     AGPT_UNROLL
     for (int i = 0; i < kChunk; ++i) q[i] *= args.scale;
-    add_dot_products<Real, kChunk>(q, rows, n_keys, args.k + c, args.qkv_stride, c > 0, scores);
+    dot_products<Real, kChunk>(q, rows, n_keys, args.k + c, args.qkv_stride, scores, c > 0,
+                               [&](int key, Vector<Real> s) {
+                                 store(scores + key * kWidth, s);
+                                 if (c + kChunk == args.width)
+                                   top = larger<Real>(top, lanes_of<Real>(masks[key]) ? s : masked);
+                               });
   });
-
-  const Vector<Real> masked = broadcast<Real>(kMaskedScore<Real>), zero{};
-  Vector<Real> top = masked, sum{};
-  for (int j = 0; j < n_keys; ++j) {
-    const Vector<Real> s = lanes_of<Real>(masks[j]) ? load(scores + j * kWidth) : masked;
-    top = larger<Real>(top, s);
-  }
   for (int j = 0; j < n_keys; ++j) {
     const Vector<Real> p = lanes_of<Real>(masks[j]) ? exponential(load(scores + j * kWidth) - top) : zero;
     sum += p;
@@ -180,14 +118,12 @@ void attend(const AttentionArgs<Real>& args) {
   const Vector<Real> inverse = 1 / (sum > zero ? sum : broadcast<Real>(1));  // lanes beyond n_rows see no key
   if (args.is_saved)
     for (int j = 0; j < n_keys; ++j) store(scores + j * kWidth, load(scores + j * kWidth) * inverse);
-  const Vector<Real> left = args.is_saved ? broadcast<Real>(1) : inverse;  // of the division by the sum
+  Real left[kWidth];  // of the division by the sum
+  store(left, args.is_saved ? broadcast<Real>(1) : inverse);
 
   for_each_chunk(args.width, [&]<int kChunk>(int c) {
-    Vector<Real> out[kChunk];
-    weighted_sum<Real, kChunk>(scores, rows, n_keys, args.v + c, args.qkv_stride, out);
-    AGPT_UNROLL
-    for (int i = 0; i < kChunk; ++i) out[i] *= left;
-    store_columns<Real, kChunk>(out, args.out + tile.first_row * args.out_stride + c, args.out_stride, n_rows);
+    sum_over_keys<Real, kChunk>(scores, rows, masks, tile, args.v + c, args.qkv_stride, left,
+                                args.out + tile.first_row * args.out_stride + c, args.out_stride);
   });
 }
 
@@ -197,27 +133,31 @@ void attend_backward(const AttentionArgs<Real>& args) {
   const Tile& tile = *args.tile;
   const int n_keys = tile.key_end - tile.key_begin, n_rows = tile.n_rows;
   const int32_t* rows = args.key_row + tile.key_begin;
+  const uint64_t* masks = args.key_mask + tile.key_begin;
   const Real* p = args.saved;
   Real* ds = args.workspace;  // first dP, then dS
   const Real* dout = args.dout + tile.first_row * args.dout_stride;
   const Real* q = args.q + tile.first_row * args.qkv_stride;
 
+  Vector<Real> mean{};
   for_each_chunk(args.width, [&]<int kChunk>(int c) {
     Vector<Real> g[kChunk];
     load_columns<Real, kChunk>(dout + c, args.dout_stride, n_rows, g);
-    add_dot_products<Real, kChunk>(g, rows, n_keys, args.v + c, args.qkv_stride, c > 0, ds);
+    dot_products<Real, kChunk>(g, rows, n_keys, args.v + c, args.qkv_stride, ds, c > 0, [&](int key, Vector<Real> dp) {
+      store(ds + key * kWidth, dp);
+      if (c + kChunk == args.width) mean += load(p + key * kWidth) * dp;
+    });
   });
-  Vector<Real> mean{};
-  for (int j = 0; j < n_keys; ++j) mean += load(p + j * kWidth) * load(ds + j * kWidth);
   for (int j = 0; j < n_keys; ++j)
     store(ds + j * kWidth, load(p + j * kWidth) * args.scale * (load(ds + j * kWidth) - mean));
 
+  Real ones[kWidth];
+  store(ones, broadcast<Real>(1));
   for_each_chunk(args.width, [&]<int kChunk>(int c) {
-    Vector<Real> dq[kChunk];
-    weighted_sum<Real, kChunk>(ds, rows, n_keys, args.k + c, args.qkv_stride, dq);
-    store_columns<Real, kChunk>(dq, args.dq + tile.first_row * args.dqkv_stride + c, args.dqkv_stride, n_rows);
-    scatter_to_keys<Real, kChunk>(ds, rows, n_keys, q + c, args.qkv_stride, n_rows, args.dk + c, args.dqkv_stride);
-    scatter_to_keys<Real, kChunk>(p, rows, n_keys, dout + c, args.dout_stride, n_rows, args.dv + c, args.dqkv_stride);
+    sum_over_keys<Real, kChunk>(ds, rows, masks, tile, args.k + c, args.qkv_stride, ones,
+                                args.dq + tile.first_row * args.dqkv_stride + c, args.dqkv_stride);
+    add_to_keys<Real, kChunk>(ds, rows, masks, tile, q + c, args.qkv_stride, args.dk + c, args.dqkv_stride);
+    add_to_keys<Real, kChunk>(p, rows, masks, tile, dout + c, args.dout_stride, args.dv + c, args.dqkv_stride);
   });
 }
 
