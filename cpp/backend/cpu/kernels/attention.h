@@ -16,7 +16,7 @@ namespace agpt::AGPT_KERNELS_NAMESPACE {
 template <class Real>
 constexpr Real kMaskedScore = static_cast<Real>(-1e30);
 
-// out[i] = column i of the chunk over the rows (row i in lane i); lanes beyond n_rows are zero.
+// out[i] = column i of the chunk over the rows (row i in lane i); lanes beyond n_rows hold anything finite.
 template <class Real, int kChunk>
 inline void load_columns(const Real* x, Index stride, int n_rows, Vector<Real>* out) {
   constexpr int kWidth = kLanes<Real>;
@@ -24,7 +24,7 @@ inline void load_columns(const Real* x, Index stride, int n_rows, Vector<Real>* 
     AGPT_UNROLL
     for (int part = 0; part < kChunk; part += kWidth) {
       AGPT_UNROLL
-      for (int i = 0; i < kWidth; ++i) out[part + i] = i < n_rows ? load(x + i * stride + part) : Vector<Real>{};
+      for (int i = 0; i < kWidth; ++i) out[part + i] = load(x + (i < n_rows ? i : n_rows - 1) * stride + part);
       transpose<Real>(out + part);
     }
   } else {
@@ -107,11 +107,11 @@ void attend(const AttentionArgs<Real>& args) {
                                [&](int key, Vector<Real> s) {
                                  store(scores + key * kWidth, s);
                                  if (c + kChunk == args.width)
-                                   top = larger<Real>(top, lanes_of<Real>(masks[key]) ? s : masked);
+                                   top = larger<Real>(top, pick_lanes<Real>(masks[key], s, masked));
                                });
   });
   for (int j = 0; j < n_keys; ++j) {
-    const Vector<Real> p = lanes_of<Real>(masks[j]) ? exponential(load(scores + j * kWidth) - top) : zero;
+    const Vector<Real> p = pick_lanes<Real>(masks[j], exponential(load(scores + j * kWidth) - top), zero);
     sum += p;
     store(scores + j * kWidth, p);
   }

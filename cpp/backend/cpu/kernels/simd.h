@@ -49,6 +49,10 @@ using Mask = typename Simd<Real>::Mask;
 template <class Real>
 constexpr int kLanes = AGPT_VECTOR_BYTES / static_cast<int>(sizeof(Real));
 
+#if AGPT_VECTOR_BYTES == 64
+constexpr __mmask16 kAllLanes = 0xffff;  // intrinsics without a mask start from an undefined vector, which GCC warns of
+#endif
+
 template <class Real>
 inline Vector<Real> load(const Real* p) {
   return *reinterpret_cast<const typename Simd<Real>::Unaligned*>(p);
@@ -64,6 +68,9 @@ inline Vector<Real> broadcast(Real x) {
 }
 template <class Real>
 inline Vector<Real> larger(Vector<Real> a, Vector<Real> b) {
+#if AGPT_VECTOR_BYTES == 64  // GCC would compare and blend
+  if constexpr (sizeof(Real) == 4) return _mm512_maskz_max_ps(kAllLanes, a, b);
+#endif
   return a > b ? a : b;
 }
 
@@ -85,6 +92,18 @@ template <class Real>
 inline Mask<Real> lanes_of(uint64_t bits) {
   return ((static_cast<typename Simd<Real>::Integer>(bits) - Mask<Real>{}) & lane_bits<Real>()) != 0;
 }
+// a in the lanes whose bit is set in `bits`, b in the others.
+template <class Real>
+inline Vector<Real> pick_lanes(uint64_t bits, Vector<Real> a, Vector<Real> b) {
+#if AGPT_VECTOR_BYTES == 64
+  if constexpr (sizeof(Real) == 4)
+    return _mm512_mask_mov_ps(b, static_cast<__mmask16>(bits), a);
+  else
+    return _mm512_mask_mov_pd(b, static_cast<__mmask8>(bits), a);
+#else
+  return lanes_of<Real>(bits) ? a : b;
+#endif
+}
 // Lanes below `count` are true.
 template <class Real>
 inline Mask<Real> lanes_below(Index count) {
@@ -94,10 +113,13 @@ inline Mask<Real> lanes_below(Index count) {
 // e^x for x <= 0 as 2^y: y = n + f with |f| <= 1/2, a degree-6 polynomial for 2^f (relative error about 1e-7), n added
 // to the exponent (as unsigned bits: the sum passes 2^31). Below 2^-126 the result is 2^-126.
 inline Vector<float> exponential(Vector<float> x) {
-  constexpr float kLog2E = 1.44269504f;
-  x = larger<float>(x * kLog2E, broadcast<float>(-126.f));
+  x = larger<float>(x * 1.44269504f, broadcast<float>(-126.f));
+#if AGPT_VECTOR_BYTES == 64
+  const Vector<float> n = _mm512_maskz_roundscale_ps(kAllLanes, x, _MM_FROUND_TO_NEAREST_INT), f = x - n;
+#else
   const Vector<float> magic = broadcast<float>(12582912.f);  // 1.5 * 2^23: adding it rounds to an integer
   const Vector<float> shifted = x + magic, f = x - (shifted - magic);
+#endif
   Vector<float> p = broadcast<float>(1.5403530e-4f);
   p = p * f + 1.3333558e-3f;
   p = p * f + 9.6181291e-3f;
@@ -105,8 +127,12 @@ inline Vector<float> exponential(Vector<float> x) {
   p = p * f + 2.4022651e-1f;
   p = p * f + 6.9314718e-1f;
   p = p * f + 1.f;
+#if AGPT_VECTOR_BYTES == 64
+  return _mm512_maskz_scalef_ps(kAllLanes, p, n);
+#else
   using Bits = Simd<float>::Bits;
   return reinterpret_cast<Vector<float>>(reinterpret_cast<Bits>(p) + (reinterpret_cast<Bits>(shifted) << 23));
+#endif
 }
 inline Vector<double> exponential(Vector<double> x) {
   for (int i = 0; i < kLanes<double>; ++i) x[i] = std::exp(x[i]);
