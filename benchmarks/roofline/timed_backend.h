@@ -32,7 +32,15 @@ class TimedGradient final : public Gradient<float> {
 };
 
 template <class Clock>
-class TimedStream final : public Stream<float>, private TokenTables<float> {
+std::vector<const Gradient<float>*> inner_gradients(std::span<const Gradient<float>* const> gradients) {
+  std::vector<const Gradient<float>*> inner;
+  for (const Gradient<float>* gradient : gradients)
+    inner.push_back(static_cast<const TimedGradient<Clock>*>(gradient)->inner());
+  return inner;
+}
+
+template <class Clock>
+class TimedStream final : public Stream<float> {
  public:
   TimedStream(std::unique_ptr<Stream<float>> inner, const ModelShape& shape, Clock& clock)
       : inner_(std::move(inner)), shape_(shape), clock_(clock) {
@@ -54,16 +62,6 @@ class TimedStream final : public Stream<float>, private TokenTables<float> {
   void embed_backward(int table, int position_table, Index begin, Index end, Rows<float> dout) override {
     elementwise(Stage::embedding, 1, 3, columns(table), begin, end,
                 [&] { inner_->embed_backward(table, position_table, begin, end, dout); });
-  }
-  TokenTables<float>* token_tables() override { return inner_->token_tables() == nullptr ? nullptr : this; }
-  void look_up(Index columns, Index position_step, Index begin, Index end, Rows<float> table,
-               Rows<float> out) override {
-    elementwise(Stage::embedding, 0, 2, columns, begin, end,
-                [&] { inner_->token_tables()->look_up(columns, position_step, begin, end, table, out); });
-  }
-  void add_by_token(Index columns, Index begin, Index end, Rows<float> m, Rows<float> sum) override {
-    elementwise(Stage::embedding, 1, 3, columns, begin, end,
-                [&] { inner_->token_tables()->add_by_token(columns, begin, end, m, sum); });
   }
   void norm(const NormShape& shape, Index columns, Index begin, Index end, Rows<float> x, Rows<float> y,
             Rows<float> statistics) override {
@@ -176,6 +174,39 @@ class TimedStream final : public Stream<float>, private TokenTables<float> {
 };
 
 template <class Clock>
+class TimedEmbeddingTables final : public EmbeddingTables<float> {
+ public:
+  TimedEmbeddingTables(std::unique_ptr<EmbeddingTables<float>> inner, double columns, Clock& clock)
+      : inner_(std::move(inner)), columns_(columns), clock_(clock) {}
+
+  void make() override {
+    clock_.time(Stage::embedding, 0, 0, [&] { inner_->make(); });
+  }
+  void look_up(const BatchView& batch, Index begin, Index end, Rows<float> x, Rows<float> statistics,
+               Rows<float> y) const override {
+    const double n = columns_ * static_cast<double>(end - begin);
+    clock_.time(Stage::embedding, 0, 8 * n, [&] { inner_->look_up(batch, begin, end, x, statistics, y); });
+  }
+  void add_gradient(const BatchView& batch, Index begin, Index end, Rows<float> x, Rows<float> statistics,
+                    Rows<float> y, Rows<float> dy, Rows<float> dx, Gradient<float>& gradient) const override {
+    Gradient<float>& inner = *static_cast<TimedGradient<Clock>&>(gradient).inner();
+    const double n = columns_ * static_cast<double>(end - begin);
+    clock_.time(Stage::embedding, n, 12 * n,
+                [&] { inner_->add_gradient(batch, begin, end, x, statistics, y, dy, dx, inner); });
+  }
+  void finish(std::span<const Gradient<float>* const> gradients, Gradient<float>& into) override {
+    clock_.time(Stage::embedding, 0, 0, [&] {
+      inner_->finish(inner_gradients<Clock>(gradients), *static_cast<TimedGradient<Clock>&>(into).inner());
+    });
+  }
+
+ private:
+  const std::unique_ptr<EmbeddingTables<float>> inner_;
+  const double columns_;
+  Clock& clock_;
+};
+
+template <class Clock>
 class TimedTrainingState final : public TrainingState<float> {
  public:
   TimedTrainingState(std::unique_ptr<TrainingState<float>> inner, const ModelShape& shape, double n_parameters,
@@ -198,9 +229,7 @@ class TimedTrainingState final : public TrainingState<float> {
     add(std::span(&one, 1), first_tensor, end_tensor, scale);
   }
   void add(std::span<const Gradient<float>* const> addends, int first_tensor, int end_tensor, double scale) override {
-    std::vector<const Gradient<float>*> inner;
-    for (const Gradient<float>* addend : addends)
-      inner.push_back(static_cast<const TimedGradient<Clock>*>(addend)->inner());
+    const std::vector<const Gradient<float>*> inner = inner_gradients<Clock>(addends);
     double n = 0;
     for (int t = first_tensor; t < end_tensor; ++t)
       n += static_cast<double>(shape_.tensors[static_cast<size_t>(t)].size());
@@ -245,6 +274,13 @@ class TimedBackend final : public Backend<float> {
     return std::make_unique<TimedGradient<Clock>>(inner_->make_gradient(), n_parameters(), clock_);
   }
 
+  std::unique_ptr<EmbeddingTables<float>> make_embedding_tables(const EmbeddedLinearShape& tables) override {
+    auto inner = inner_->make_embedding_tables(tables);
+    if (inner == nullptr) return nullptr;
+    const LinearShape& linear = shape_.linears[static_cast<size_t>(tables.linear)];
+    const Index columns = shape_.tensors[static_cast<size_t>(linear.weight)].columns;
+    return std::make_unique<TimedEmbeddingTables<Clock>>(std::move(inner), static_cast<double>(columns), clock_);
+  }
   std::unique_ptr<TrainingState<float>> make_training_state(const TrainingArrays<float>& arrays) override {
     return std::make_unique<TimedTrainingState<Clock>>(inner_->make_training_state(arrays), shape_, n_parameters(),
                                                        clock_);

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "cpp/backend/backend_options.h"
+#include "cpp/backend/embedding_tables.h"
 #include "cpp/backend/model_shape.h"
 #include "cpp/backend/training_state.h"
 #include "cpp/base/tile.h"
@@ -71,19 +72,6 @@ class Gradient {
   /// sum[i] += scale * gradient of flat parameter i, for the tensors [first_tensor, end_tensor). sum is host memory and
   /// covers the flat buffer. Waits; inside a step a device adds with TrainingState::add instead.
   virtual void add_to(std::span<double> sum, int first_tensor, int end_tensor, double scale) const = 0;
-};
-
-/// Operations of a stream on a table that has a row for every token, or one for every token at every position, on the
-/// rows [begin, end) of its batch.
-template <class Real>
-class TokenTables {
- public:
-  virtual ~TokenTables() = default;
-  /// out[r] = table[token[r] + position[r] * position_step].
-  virtual void look_up(Index columns, Index position_step, Index begin, Index end, Rows<Real> table,
-                       Rows<Real> out) = 0;
-  /// sum[token[r]] += m[r], row after row.
-  virtual void add_by_token(Index columns, Index begin, Index end, Rows<Real> m, Rows<Real> sum) = 0;
 };
 
 /// Attention without keys and values, for few queries that see many rows: instead of every row by the key and value
@@ -173,8 +161,6 @@ class Stream {
   /// values (end - begin, columns), host memory without padding = the rows [begin, end) of m. Waits.
   virtual void read_rows(Index columns, Index begin, Index end, Rows<Real> m, std::span<Real> values) = 0;
 
-  /// Null where computing each row anew is no slower than looking it up.
-  virtual TokenTables<Real>* token_tables() { return nullptr; }
   /// Null where computing all keys and values is no slower.
   virtual AbsorbedAttention<Real>* absorbed_attention() { return nullptr; }
 
@@ -208,6 +194,8 @@ class Backend {
   virtual void set_parameters(std::span<const Real> flat) = 0;
   virtual std::unique_ptr<Stream<Real>> make_stream() = 0;
   virtual std::unique_ptr<Gradient<Real>> make_gradient() = 0;
+  /// Null where computing each row anew is no slower than looking it up.
+  virtual std::unique_ptr<EmbeddingTables<Real>> make_embedding_tables(const EmbeddedLinearShape&) { return nullptr; }
   /// What a training changes; the arrays must outlive it. Several states of a backend share its parameters.
   virtual std::unique_ptr<TrainingState<Real>> make_training_state(const TrainingArrays<Real>& arrays) = 0;
   /// What the backend's device did since it was made; zeros where there is no device.

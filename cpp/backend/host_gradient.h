@@ -44,7 +44,10 @@ class HostGradient final : public Gradient<Real> {
         values_(static_cast<size_t>(layout.size), "a gradient buffer") {}
 
   /// Tensors are zeroed when they are first added to, and not at all where the first gradient overwrites them.
-  void clear() override { std::fill(is_zero_.begin(), is_zero_.end(), true); }
+  void clear() override {
+    std::fill(is_zero_.begin(), is_zero_.end(), true);
+    has_table_ = false;
+  }
 
   void add_to(std::span<double> sum, int first_tensor, int end_tensor, double scale) const override {
     for (int t = first_tensor; t < end_tensor; ++t) add_rows_to(sum, t, 0, layout_.rows(t), scale);
@@ -77,6 +80,16 @@ class HostGradient final : public Gradient<Real> {
     return {whole_tensor(number), is_zero};
   }
 
+  /// Sums by row of tables (cpp/backend/embedding_tables.h), of `size` numbers, which whoever made them adds to the
+  /// tensors; zeros when they are first asked for after clear().
+  Real* table(Index size) {
+    table_.grow(static_cast<size_t>(size), "the gradient of a table");
+    if (!std::exchange(has_table_, true)) std::fill_n(table_.data(), size, Real{0});
+    return table_.data();
+  }
+  /// The same, or null where nobody has asked for them.
+  const Real* table() const { return has_table_ ? table_.data() : nullptr; }
+
  private:
   Rows<Real> whole_tensor(int number) {
     return {values_.data() + layout_.offset[static_cast<size_t>(number)], layout_.stride(number)};
@@ -86,6 +99,8 @@ class HostGradient final : public Gradient<Real> {
   const AddScaled add_;
   std::vector<char> is_zero_;  // by tensor
   AlignedBuffer<Real> values_;
+  AlignedBuffer<Real> table_;
+  bool has_table_ = false;
 };
 
 /// One tensor of sum += scale * each of the gradients, all HostGradients of one layout, or = where `overwrite`: a few

@@ -29,7 +29,7 @@ Index slots_for(Index n_batches) {
 template <class Real>
 BatchRunner<Real>::BatchRunner(const ModelConfig& config, const ParameterTable& table, Backend<Real>& backend,
                                int n_threads)
-    : table_(table), backend_(backend), pool_(backend.max_streams(n_threads)) {
+    : table_(table), backend_(backend), pool_(backend.max_streams(n_threads)), first_layer_(config, table, backend) {
   backend.use_threads(&pool_);
   if (backend.joined_rows() > 0) {
     slots_.push_back(backend.make_gradient());
@@ -38,7 +38,7 @@ BatchRunner<Real>::BatchRunner(const ModelConfig& config, const ParameterTable& 
   for (int w = 0; w < pool_.size(); ++w) {
     Worker worker;
     worker.stream = backend.make_stream();
-    worker.transformer = std::make_unique<Transformer<Real>>(config, table, *worker.stream);
+    worker.transformer = std::make_unique<Transformer<Real>>(config, table, *worker.stream, &first_layer_);
     workers_.push_back(std::move(worker));
   }
   if (joined_rows_ > 0) ahead_.emplace(n_threads, joined_rows_, backend.tile_rows());
@@ -75,7 +75,7 @@ BatchTotals BatchRunner<Real>::run(const StepWork& work, TrainingState<Real>* st
     return take_joined(state, scale, n_positions, check);
   }
   BatchTotals totals;
-  for (Worker& worker : workers_) worker.is_in_series = false;
+  totals.building_seconds = start_work(work);
   for (Index first = 0; first < work.n_batches;) {
     const Index n_slots = slots_for(work.n_batches - first);
     const Index n_batches = std::min(work.n_batches - first, n_slots * kBatchesPerSlot);
@@ -91,16 +91,37 @@ BatchTotals BatchRunner<Real>::run(const StepWork& work, TrainingState<Real>* st
           work, begin, end, into, n_positions, workers_[static_cast<size_t>(worker)], worker == 0 ? check : kNoCheck);
     });
     for (const BatchTotals& sum : sums_) totals.add(sum);
-    if (state != nullptr)
+    if (state != nullptr) {
+      const auto gradients =
+          std::span<const Gradient<Real>* const>(slot_gradients_).first(static_cast<size_t>(n_slots));
+      first_layer_.finish(gradients, *slots_.front());
       pool_.run(static_cast<Index>(table_.parameters().size()), [&](Index tensor, int) {
         const double factor = scale.empty() ? 1 : scale[static_cast<size_t>(tensor)];
-        state->add(std::span<const Gradient<Real>* const>(slot_gradients_).first(static_cast<size_t>(n_slots)),
-                   static_cast<int>(tensor), static_cast<int>(tensor) + 1, factor);
+        state->add(gradients, static_cast<int>(tensor), static_cast<int>(tensor) + 1, factor);
       });
+    }
     first += n_batches;
   }
-  for (Worker& worker : workers_) worker.transformer->finish_series(nullptr);
   return totals;
+}
+
+template <class Real>
+double BatchRunner<Real>::start_work(const StepWork& work) {
+  const FlushDenormals flush;
+  first_batch_.clear();
+  if (work.n_batches == 0) return 0;
+  Stopwatch watch;
+  build(work, 0, first_batch_);
+  const double seconds = watch.lap();
+  first_layer_.start(work.n_batches * first_batch_.n_rows());
+  return seconds;
+}
+
+template <class Real>
+void BatchRunner<Real>::build(const StepWork& work, Index number, RowBatch& batch) const {
+  batch.clear();
+  work.build(number, batch);
+  build_tiles(batch, backend_.tile_rows());
 }
 
 template <class Real>
@@ -177,27 +198,20 @@ BatchTotals BatchRunner<Real>::run_slot(const StepWork& work, Index begin, Index
   if (gradient != nullptr) gradient->clear();
   worker.stream->take_loss();  // of a step that was interrupted
   Stopwatch watch;
-  if (gradient != nullptr) worker.is_in_series = false;
   for (Index number = begin; number < end; ++number) {
     if (check) check();
     RowBatch& batch = worker.batch;
-    batch.clear();
     watch.lap();
-    work.build(number, batch);
+    if (number == 0)
+      std::swap(batch, first_batch_);
+    else
+      build(work, number, batch);
     if (batch.n_rows() == 0) continue;
-    build_tiles(batch, backend_.tile_rows());
     totals.building_seconds += watch.lap();
-    if (!worker.is_in_series) {
-      // Without a gradient the slots of a worker are one series.
-      const Index n_batches = gradient != nullptr ? end - number : work.n_batches / n_workers();
-      worker.transformer->start_series(n_batches * batch.n_rows(), gradient != nullptr);
-      worker.is_in_series = true;
-    }
     compute(worker, batch, gradient, totals);
     totals.count(batch);
     totals.computing_seconds += watch.lap();
   }
-  if (gradient != nullptr && worker.is_in_series) worker.transformer->finish_series(gradient);
   totals.loss += worker.stream->take_loss();
   totals.computing_seconds += watch.lap();
   return totals;

@@ -79,7 +79,6 @@ class BatchRunner {
     std::unique_ptr<Stream<Real>> stream;
     std::unique_ptr<Transformer<Real>> transformer;
     RowBatch batch;
-    bool is_in_series = false;  // Transformer::start_series() was called for the batches at hand
     std::vector<double> row_losses;
   };
 
@@ -91,6 +90,10 @@ class BatchRunner {
   BatchTotals take_joined(TrainingState<Real>* state, std::span<const double> scale, Index n_positions,
                           const InterruptCheck& check);
   void add(TrainingState<Real>& state, const Gradient<Real>& gradient, std::span<const double> scale) const;
+  /// Builds the first batch of a work and from its size decides on tables of the first layer. Returns the time of building.
+  double start_work(const StepWork& work);
+  /// The batch with its tiles.
+  void build(const StepWork& work, Index number, RowBatch& batch) const;
   BatchTotals run_slot(const StepWork& work, Index begin, Index end, Gradient<Real>* gradient, Index n_positions,
                        Worker& worker, const InterruptCheck& check);
   /// A batch: its gradient where asked for; otherwise its loss alone, by position where the totals are. A loss
@@ -101,10 +104,12 @@ class BatchRunner {
   Backend<Real>& backend_;
   ThreadPool pool_;
   Index joined_rows_ = 0;
+  FirstLayerTable<Real> first_layer_;
   std::vector<Worker> workers_;
   std::vector<std::unique_ptr<Gradient<Real>>> slots_;
   std::vector<const Gradient<Real>*> slot_gradients_;  // the same, for TrainingState::add
   std::vector<BatchTotals> sums_;                      // of the slots
+  RowBatch first_batch_;                               // of the work at hand, until a slot takes it
   std::optional<BatchesAhead> ahead_;                  // where batches are joined
   // The step that ahead_ comes to next, if it is one.
   const StepSource* next_source_ = nullptr;

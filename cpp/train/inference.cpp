@@ -20,6 +20,10 @@ constexpr Index kRowsReadTogether = 256;
 // the weights are read once for all of them.
 constexpr Index kCachedBytes = Index{1} << 20, kFewestSamples = 16;
 
+// Whether texts are written with tables of the first layer must not depend on how many there are or how long: as if they
+// had so many rows.
+constexpr Index kRowsWritten = 1024;
+
 // An excluded token has a logit of -infinity; the largest one is a number all the same.
 void require_finite(std::span<const double> logits, double top) {
   const bool has_nan = std::any_of(logits.begin(), logits.end(), [](double logit) { return std::isnan(logit); });
@@ -93,7 +97,8 @@ Inference<Real>::Inference(const ModelConfig& model, std::unique_ptr<Backend<Rea
       table_(model_),
       backend_(std::move(backend)),
       stream_(backend_->make_stream()),
-      transformer_(model_, table_, *stream_) {
+      first_layer_(model_, table_, *backend_),
+      transformer_(model_, table_, *stream_, &first_layer_) {
   set_parameters(parameters);
 }
 
@@ -138,6 +143,7 @@ Rows<Real> Inference<Real>::compute_chain(std::span<const Token> tokens, bool ke
                                                                       std::to_string(model_.context));
   batch_.clear();
   append_chain(tokens, -1);
+  first_layer_.stop();
   return compute(0, 0, batch_.n_rows(), keeps_stages);
 }
 
@@ -221,6 +227,7 @@ std::vector<std::vector<Token>> Inference<Real>::generate(std::span<const Token>
       samples[s].uniform = [random = Random(mix_bits(config.seed) + s)]() mutable { return random.uniform(); };
   }
   std::vector<Real> behind_prompt;
+  first_layer_.start(kRowsWritten);
   for (Index first = 0; first < config.n_samples; first += at_a_time) {
     if (reads_again || first == 0) {
       batch_.clear();

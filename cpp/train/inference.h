@@ -108,6 +108,7 @@ class Inference {
   const ParameterTable table_;
   std::unique_ptr<Backend<Real>> backend_;
   std::unique_ptr<Stream<Real>> stream_;
+  FirstLayerTable<Real> first_layer_;  // on while texts are written
   Transformer<Real> transformer_;
   RowBatch batch_;
 };

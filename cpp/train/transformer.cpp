@@ -71,11 +71,9 @@ BatchView view_of(const RowBatch& batch) {
 }
 
 template <class Real>
-Transformer<Real>::Transformer(const ModelConfig& config, const ParameterTable& table, Stream<Real>& stream)
-    : config_(config),
-      table_(table),
-      stream_(stream),
-      first_layer_table_(config, table, stream, linear_number(0, kQkvLinear), kTableSlot) {}
+Transformer<Real>::Transformer(const ModelConfig& config, const ParameterTable& table, Stream<Real>& stream,
+                               const FirstLayerTable<Real>* first_layer)
+    : config_(config), table_(table), stream_(stream), first_layer_(first_layer) {}
 
 template <class Real>
 void Transformer<Real>::scored_logits(const RowBatch& batch, Gradient<Real>* gradient) {
@@ -191,16 +189,17 @@ void Transformer<Real>::begin(const RowBatch& batch, Gradient<Real>* gradient, K
   capacity_ = capacity;
   kept_ = kept;
   find_constant_rows(batch, constant_rows_);
-  stream_.begin(view_of(batch), gradient);
+  batch_ = view_of(batch);
+  gradient_ = gradient;
+  stream_.begin(batch_, gradient);
 }
 
 // Left out are two products of all rows with (d, d) matrices; the queries that there are take two of their own and
-// every head sees rows of width d, not of its share. A table of the first layer has what it would leave out; whether
-// there is one may depend on the number of threads, on which no result may.
+// every head sees rows of width d, not of its share. Tables of the first layer have what it would leave out.
 template <class Real>
 bool Transformer<Real>::absorbing_pays(const RowBatch& batch) const {
   const AbsorbedAttention<Real>* absorbed = stream_.absorbed_attention();
-  if (absorbed == nullptr || (config_.n_layers == 1 && first_layer_table_.is_possible())) return false;
+  if (absorbed == nullptr || tables_of(config_.n_layers - 1) != nullptr) return false;
   if (config_.position == Position::rope && !absorbed->takes_keys()) return false;
   const auto d = static_cast<double>(config_.d_model), n_heads = static_cast<double>(config_.heads.size());
   double pairs = 0;  // of queries and keys
@@ -278,7 +277,8 @@ void Transformer<Real>::attend_absorbed(int layer, Index begin, Index end, Index
 template <class Real>
 void Transformer<Real>::queries_keys_and_values(int layer, Index begin, Index end, Index scored) {
   const LayerRows rows = layer_rows(layer);
-  if (layer == 0 && first_layer_table_.is_on()) return first_layer_table_.look_up(begin, end, rows.qkv);
+  if (const auto* tables = tables_of(layer))
+    return tables->look_up(batch_, begin, end, rows.input, rows.statistics1, rows.qkv);
   const NormShape norm = norm_shape(table_.blocks[static_cast<size_t>(layer)].norm1);
   stream_.norm(norm, config_.d_model, begin, end, rows.input, rows.normed1, rows.statistics1);
   const int linear = linear_number(layer, kQkvLinear);
@@ -356,7 +356,8 @@ void Transformer<Real>::backward_layer(int layer, Index end, Index scored, Index
   stream_.attend_backward(scored_tile, end_tile, rows.qkv, narrow, saved_attention(layer, scored_tile, end_tile), dqkv);
   for (const auto& [first, last] : constant_rows_) stream_.clear(3 * d, first, last, dqkv);
   if (config_.position == Position::rope) stream_.rotate(0, end, dqkv, true);
-  if (layer == 0 && first_layer_table_.is_on()) return first_layer_table_.add_gradient(0, end, dqkv);
+  if (const auto* tables = tables_of(layer))
+    return tables->add_gradient(batch_, 0, end, rows.input, rows.statistics1, rows.qkv, dqkv, dx, *gradient_);
   stream_.linear_backward_weight(linear_number(layer, kQkvLinear), 0, end, rows.normed1, dqkv);
   stream_.linear_backward_input(linear_number(layer, kQkvLinear), 0, end, dqkv, narrow);
   stream_.norm_backward(norm_shape(block.norm1), d, 0, end, rows.input, rows.statistics1, narrow, dx, true);

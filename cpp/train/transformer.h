@@ -18,6 +18,9 @@ namespace agpt {
 /// What a backend must know of this model.
 ModelShape model_shape(const ModelConfig& config, const ParameterTable& table);
 
+/// The first layer's queries, keys and values among the linear layers of model_shape().
+constexpr int kFirstQkvLinear = 0;
+
 /// A norm of this model as the backend sees it.
 NormShape norm_shape(const ModelConfig& config, const NormParameters& parameters);
 
@@ -36,13 +39,9 @@ struct StageView {
 template <class Real>
 class Transformer {
  public:
-  Transformer(const ModelConfig& config, const ParameterTable& table, Stream<Real>& stream);
-
-  /// The batches from here to finish_series() have about `n_rows` rows together, the same parameters and, where
-  /// has_gradient, the same gradient, otherwise none: what depends on tokens and positions alone is computed once. Their
-  /// gradient is whole after finish_series(gradient). Batches outside a series stand alone.
-  void start_series(Index n_rows, bool has_gradient) { first_layer_table_.start(n_rows, has_gradient); }
-  void finish_series(Gradient<Real>* gradient) { first_layer_table_.finish(gradient); }
+  /// Where `first_layer` is given and on, gradients are complete after its finish().
+  Transformer(const ModelConfig& config, const ParameterTable& table, Stream<Real>& stream,
+              const FirstLayerTable<Real>* first_layer = nullptr);
 
   /// Adds to the stream's running loss the sum over the batch's rows of their weighted cross-entropy, in nats.
   void add_loss(const RowBatch& batch);
@@ -78,8 +77,7 @@ class Transformer {
     kGradientHidden,
     kGradientWide,
     kGradientQkv,
-    kTableSlot,
-    kFirstLayerSlot = kTableSlot + FirstLayerTable<Real>::kSlots
+    kFirstLayerSlot
   };
   enum LayerSlot {
     kInput,
@@ -120,6 +118,10 @@ class Transformer {
   void cross_entropy(Index begin, Index end, bool gradient) {
     stream_.cross_entropy(config_.vocab_size, begin, end, scratch(kLogits, config_.vocab_size), gradient);
   }
+  /// The tables of the first layer, if they are on.
+  const EmbeddingTables<Real>* tables_of(int layer) const {
+    return layer > 0 || first_layer_ == nullptr ? nullptr : first_layer_->tables();
+  }
   /// Whether the last layer's keys and values cost more than absorbed_attention() of the few rows that need them.
   bool absorbing_pays(const RowBatch& batch) const;
   /// Runs the layers over [begin, end); behind the last layer's keys and values only the rows from `scored` on.
@@ -138,7 +140,9 @@ class Transformer {
   const ModelConfig& config_;
   const ParameterTable& table_;
   Stream<Real>& stream_;
-  FirstLayerTable<Real> first_layer_table_;
+  const FirstLayerTable<Real>* const first_layer_;
+  BatchView batch_;
+  Gradient<Real>* gradient_ = nullptr;
   Index first_row_ = 0, n_rows_ = 0;  // the rows at work
   Index capacity_ = 0;
   Kept kept_ = Kept::everything;

@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "cpp/backend/cpu/absorbed_attention.h"
+#include "cpp/backend/cpu/embedding_tables.h"
 #include "cpp/backend/cpu/packed_parameters.h"
 #include "cpp/backend/host_stream.h"
 #include "cpp/backend/host_training_state.h"
@@ -41,6 +42,9 @@ class CpuBackend final : public HostBackend<Real> {
   std::unique_ptr<Stream<Real>> make_stream() override;
   std::unique_ptr<Gradient<Real>> make_gradient() override {
     return std::make_unique<HostGradient<Real>>(layout_, kernels_.add_scaled);
+  }
+  std::unique_ptr<EmbeddingTables<Real>> make_embedding_tables(const EmbeddedLinearShape& tables) override {
+    return make_cpu_embedding_tables<Real>(tables, shape_, layout_, kernels_, parameters_);
   }
   std::unique_ptr<TrainingState<Real>> make_training_state(const TrainingArrays<Real>& arrays) override {
     return make_host_training_state<Real>(*this, shape_.tensors, arrays, kernels_.optimizer_loops);
@@ -93,7 +97,7 @@ class CpuBackend final : public HostBackend<Real> {
 };
 
 template <class Real>
-class CpuStream final : public HostStream<Real>, private TokenTables<Real>, private AbsorbedAttention<Real> {
+class CpuStream final : public HostStream<Real>, private AbsorbedAttention<Real> {
  public:
   explicit CpuStream(const CpuBackend<Real>& backend) : backend_(backend), kernels_(backend.kernels()) {}
 
@@ -116,18 +120,6 @@ class CpuStream final : public HostStream<Real>, private TokenTables<Real>, priv
       if (position_table >= 0)
         kernels_.add(gradient_->tensor(position_table).from(position(r)).data, dout.from(r).data, columns);
     }
-  }
-
-  TokenTables<Real>* token_tables() override { return this; }
-
-  void look_up(Index columns, Index position_step, Index begin, Index end, Rows<Real> table, Rows<Real> out) override {
-    for (Index r = begin; r < end; ++r)
-      std::memcpy(out.from(r).data, table.from(token(r) + position(r) * position_step).data,
-                  static_cast<size_t>(columns) * sizeof(Real));
-  }
-
-  void add_by_token(Index columns, Index begin, Index end, Rows<Real> m, Rows<Real> sum) override {
-    for (Index r = begin; r < end; ++r) kernels_.add(sum.from(token(r)).data, m.from(r).data, columns);
   }
 
   void norm(const NormShape& shape, Index columns, Index begin, Index end, Rows<Real> x, Rows<Real> y,

@@ -81,6 +81,30 @@ struct AbsorbedAttentionArgs {
   Real* workspace;         // columns and n_keys numbers, each rounded up to whole vectors
 };
 
+/// Rows of a linear layer of embeddings by tables (cpp/backend/embedding_tables.h). Widths are padded with zeros.
+template <class Real>
+struct TableRowsArgs {
+  Index rows, inputs, outputs;
+  const int32_t *token, *position;  // (rows)
+  bool subtract_mean;
+  Real epsilon;
+  const Real *by_token, *by_position;  // (tokens, outputs), (positions, outputs)
+  Index table_stride;
+  const Real* constant;  // (outputs)
+  const Real* x;         // (rows, inputs)
+  Index x_stride;
+  Real* statistics;  // (rows, 2)
+  Index statistics_stride;
+  Real* y;  // (rows, outputs)
+  Index y_stride;
+  // backward
+  const Real* dy;
+  Index dy_stride;
+  Real* dx;
+  Index dx_stride;
+  Real *token_sums, *position_sums;  // as by_token, by_position
+};
+
 template <class Real>
 struct KernelTable {
   const char* name;  ///< "generic", "avx2" or "avx512"
@@ -105,6 +129,11 @@ struct KernelTable {
   void (*norm_backward)(bool subtract_mean, const Real* gain, Index columns, Index rows, const Real* x, Index x_stride,
                         const Real* statistics, Index statistics_stride, const Real* dy, Index dy_stride, Real* dx,
                         Index dx_stride, bool accumulate, Real* dgain, Real* dbias);
+
+  /// y and statistics of the rows.
+  void (*look_up_rows)(const TableRowsArgs<Real>& args);
+  /// The sums += scale * dy; dx += what the norm takes away.
+  void (*add_to_table_rows)(const TableRowsArgs<Real>& args);
 
   /// x[c] = x[c] * cosine[c] + x[c ^ 1] * sine[c] over `columns` numbers, columns a multiple of kRowQuantum or handled
   /// one by one.

@@ -100,8 +100,22 @@ TEST_CASE("every fast backend in float32 agrees with the reference in float64 to
   }
 }
 
-TEST_CASE("a series of batches has the loss and the gradient of its batches, in every configuration") {
-  for (const ModelCase& model : model_cases()) {
+// model_cases(), and learned positions below a norm with each choice of gain and bias.
+std::vector<ModelCase> cases_with_learned_positions() {
+  std::vector<ModelCase> cases = model_cases();
+  ModelConfig learned = small_config({10, 7});
+  learned.position = Position::learned;
+  cases.push_back({"layer norm with gain and bias, learned positions", learned});
+  learned.bias = false;
+  cases.push_back({"the same without biases in linear layers", learned});
+  learned.norm = Norm::rms_norm;
+  learned.norm_gain = learned.norm_bias = false;
+  cases.push_back({"rms norm without gain, learned positions, no bias", learned});
+  return cases;
+}
+
+TEST_CASE("tables of the first layer give several gradients the sum of the batches, in every configuration") {
+  for (const ModelCase& model : cases_with_learned_positions()) {
     const ParameterTable table(model.config);
     const auto n_tensors = static_cast<int>(table.parameters().size());
     const std::vector<double> flat = random_parameters(table, 10);
@@ -115,30 +129,38 @@ TEST_CASE("a series of batches has the loss and the gradient of its batches, in 
       for (size_t i = 0; i < flat.size(); ++i) truth.gradient[i] += one.gradient[i];
     }
     for (const std::string& name : fast_backends())
-      for (const Index announced : {1, 58}) {  // one row is not worth a table
+      for (const Index announced : {1, 1'000'000}) {  // one row is not worth a table
         CAPTURE(model.name);
         CAPTURE(name);
         const auto backend = make_backend<double>(name, model_shape(model.config, table));
         backend->set_parameters(flat);
         const auto stream = backend->make_stream();
-        const auto gradient = backend->make_gradient();
-        Transformer<double> transformer(model.config, table, *stream);
-        transformer.start_series(announced, true);
-        for (RowBatch& batch : batches) {
-          build_tiles(batch, backend->tile_rows());
-          transformer.add_loss_and_gradient(batch, *gradient);
-        }
-        transformer.finish_series(gradient.get());
+        // The second gradient is never added to; what the first had before it was cleared is nobody's.
+        const std::unique_ptr<Gradient<double>> gradients[] = {backend->make_gradient(), backend->make_gradient(),
+                                                               backend->make_gradient()};
+        FirstLayerTable<double> first_layer(model.config, table, *backend);
+        Transformer<double> transformer(model.config, table, *stream, &first_layer);
+        first_layer.start(announced);
+        const bool has_use = model.config.n_layers > 0 && !model.config.embedding_norm;
+        CHECK((first_layer.tables() != nullptr) == (announced > 1 && has_use));
+        for (RowBatch& batch : batches) build_tiles(batch, backend->tile_rows());
+        transformer.add_loss_and_gradient(batches[1], *gradients[0]);
+        stream->take_loss();
+        for (const auto& gradient : gradients) gradient->clear();
+        for (size_t i = 0; i < batches.size(); ++i)
+          transformer.add_loss_and_gradient(batches[i], *gradients[i % 2 * 2]);
+        const Gradient<double>* const all[] = {gradients[0].get(), gradients[1].get(), gradients[2].get()};
+        first_layer.finish(all, *gradients[0]);
         std::vector<double> sum(flat.size());
-        gradient->add_to(sum, 0, n_tensors, 1);
+        for (const auto& gradient : gradients) gradient->add_to(sum, 0, n_tensors, 1);
         CHECK(stream->take_loss() == doctest::Approx(truth.loss).epsilon(1e-12));
         CHECK(worst_tensor_error(table, sum, truth.gradient) < 1e-10);
       }
   }
 }
 
-TEST_CASE("a series without a gradient has the losses of its batches to the last bit, context rows or not") {
-  for (const ModelCase& model : model_cases()) {
+TEST_CASE("tables of the first layer give the losses that batches have without them, context rows or not") {
+  for (const ModelCase& model : cases_with_learned_positions()) {
     CAPTURE(model.name);
     const ParameterTable table(model.config);
     const std::vector<double> wide = random_parameters(table, 12);
@@ -148,16 +170,17 @@ TEST_CASE("a series without a gradient has the losses of its batches to the last
       const auto backend = make_backend<float>(name, model_shape(model.config, table));
       backend->set_parameters(flat);
       const auto stream = backend->make_stream();
-      Transformer<float> transformer(model.config, table, *stream);
+      FirstLayerTable<float> first_layer(model.config, table, *backend);
+      Transformer<float> transformer(model.config, table, *stream, &first_layer);
       for (const int n_ghosts : {0, 23}) {
         RowBatch batch = random_forest(Shape::random, 40, n_ghosts, model.config, 13);
         build_tiles(batch, backend->tile_rows());
         transformer.add_loss(batch);
         const double alone = stream->take_loss();
-        transformer.start_series(1'000'000, false);
+        first_layer.start(1'000'000);
         transformer.add_loss(batch);
-        transformer.finish_series(nullptr);
-        CHECK(stream->take_loss() == alone);
+        first_layer.stop();
+        CHECK(stream->take_loss() == doctest::Approx(alone).epsilon(1e-6));
         CHECK(alone == doctest::Approx(run<double>("reference", model.config, wide, batch).loss).epsilon(1e-5));
       }
     }

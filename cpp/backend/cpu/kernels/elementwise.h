@@ -14,27 +14,39 @@ inline void for_each_vector(Index columns, Body body) {
   if (c < columns) body(c, lanes_below<Real>(columns - c));
 }
 
+/// What a norm does to a row.
+template <class Real>
+struct RowScale {
+  Real mean, scale;
+};
+
+template <class Real>
+inline RowScale<Real> row_scale(bool subtract_mean, Real epsilon, Index columns, const Real* x) {
+  const Vector<Real> zero{};
+  const Real share = Real{1} / static_cast<Real>(columns);
+  Vector<Real> sum{}, squares{};
+  Real mean = 0;
+  if (subtract_mean) {
+    for (Index c = 0; c < columns; c += kLanes<Real>) sum += load(x + c);  // padding is zero
+    mean = sum_of_lanes<Real>(sum) * share;
+  }
+  const Vector<Real> centre = broadcast<Real>(mean);
+  for_each_vector<Real>(columns, [&](Index c, Mask<Real> used) {
+    const Vector<Real> d = used ? load(x + c) - centre : zero;
+    squares += d * d;
+  });
+  return {mean, 1 / std::sqrt(sum_of_lanes<Real>(squares) * share + epsilon)};
+}
+
 template <class Real>
 void norm(bool subtract_mean, Real epsilon, const Real* gain, const Real* bias, Index columns, Index rows,
           const Real* x, Index x_stride, Real* y, Index y_stride, Real* statistics, Index statistics_stride) {
   const Vector<Real> zero{};
-  const Real share = Real{1} / static_cast<Real>(columns);
   for (Index r = 0; r < rows; ++r, x += x_stride, y += y_stride, statistics += statistics_stride) {
-    Vector<Real> sum{}, squares{};
-    Real mean = 0;
-    if (subtract_mean) {
-      for (Index c = 0; c < columns; c += kLanes<Real>) sum += load(x + c);  // padding is zero
-      mean = sum_of_lanes<Real>(sum) * share;
-    }
-    const Vector<Real> centre = broadcast<Real>(mean);
-    for_each_vector<Real>(columns, [&](Index c, Mask<Real> used) {
-      const Vector<Real> d = used ? load(x + c) - centre : zero;
-      squares += d * d;
-    });
-    const Real scale = 1 / std::sqrt(sum_of_lanes<Real>(squares) * share + epsilon);
-    statistics[0] = mean;
-    statistics[1] = scale;
-    const Vector<Real> factor = broadcast<Real>(scale);
+    const RowScale<Real> row = row_scale(subtract_mean, epsilon, columns, x);
+    statistics[0] = row.mean;
+    statistics[1] = row.scale;
+    const Vector<Real> centre = broadcast<Real>(row.mean), factor = broadcast<Real>(row.scale);
     for_each_vector<Real>(columns, [&](Index c, Mask<Real> used) {
       Vector<Real> value = (load(x + c) - centre) * factor;
       if (gain != nullptr) value *= load(gain + c);

@@ -7,6 +7,7 @@
 #include "cpp/backend/cpu/kernels/elementwise.h"
 #include "cpp/backend/cpu/kernels/matmul.h"
 #include "cpp/backend/cpu/kernels/parameters.h"
+#include "cpp/backend/cpu/kernels/table_rows.h"
 
 namespace agpt::AGPT_KERNELS_NAMESPACE {
 
@@ -23,6 +24,8 @@ KernelTable<Real> make_table(const char* name) {
   table.column_sums = column_sums<Real>;
   table.norm = norm<Real>;
   table.norm_backward = norm_backward<Real>;
+  table.look_up_rows = look_up_rows<Real>;
+  table.add_to_table_rows = add_to_table_rows<Real>;
   table.rotate_pairs = rotate_pairs<Real>;
   table.add = add<Real>;
   table.add_scaled = add_scaled<Real>;
