@@ -2,13 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <limits>
-#include <numeric>
 
 #include "cpp/base/denormals.h"
 #include "cpp/base/error.h"
-#include "cpp/base/softmax.h"
+#include "cpp/base/random.h"
 
 namespace agpt {
 namespace {
@@ -24,71 +22,7 @@ constexpr Index kCachedBytes = Index{1} << 20, kFewestSamples = 16;
 // had so many rows.
 constexpr Index kRowsWritten = 1024;
 
-// An excluded token has a logit of -infinity; the largest one is a number all the same.
-void require_finite(std::span<const double> logits, double top) {
-  const bool has_nan = std::any_of(logits.begin(), logits.end(), [](double logit) { return std::isnan(logit); });
-  if (has_nan || !std::isfinite(top))
-    throw NonFiniteError("the logits of the next token are not finite: the model diverged, use one from before that");
-}
-
 }  // namespace
-
-void GenerationConfig::validate() const {
-  AGPT_REQUIRE(max_tokens >= 0, "the number of new tokens must be at least 0");
-  AGPT_REQUIRE(temperature >= 0 && std::isfinite(temperature), "the temperature must be a number of at least 0");
-  AGPT_REQUIRE(top_k >= 0, "top_k must be at least 0 (0 is off)");
-  AGPT_REQUIRE(top_p > 0 && top_p <= 1, "top_p must be above 0 and at most 1 (1 is off)");
-  AGPT_REQUIRE(n_samples >= 1, "the number of samples must be at least 1");
-  AGPT_REQUIRE(repetition_penalty > 0 && std::isfinite(repetition_penalty),
-               "the repetition penalty must be a number above 0 (1 is off)");
-  AGPT_REQUIRE(repetition_window >= 1, "the repetition window must be at least 1 token");
-  AGPT_REQUIRE(reread_tokens >= 0, "the number of tokens that are read again must be at least 0 (0 is half a context)");
-}
-
-void penalise_repetition(std::span<double> logits, std::span<const Token> recent, double penalty) {
-  for (const Token token : recent) {
-    double& logit = logits[token];
-    logit = logit > 0 ? logit / penalty : logit * penalty;
-  }
-}
-
-Token sample_token(std::span<const double> logits, const GenerationConfig& config,
-                   const std::function<double()>& uniform) {
-  const double top = largest(logits);
-  require_finite(logits, top);
-  if (config.temperature == 0)
-    return static_cast<Token>(std::max_element(logits.begin(), logits.end()) - logits.begin());
-  std::vector<size_t> order;  // of falling logits; empty where all tokens are kept, in their own order
-  const auto token_at = [&](size_t i) { return order.empty() ? i : order[i]; };
-  size_t kept = logits.size();
-  if (config.top_k > 0) kept = std::min(kept, static_cast<size_t>(config.top_k));
-  if (kept < logits.size() || config.top_p < 1) {
-    order.resize(logits.size());
-    std::iota(order.begin(), order.end(), size_t{0});
-    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return logits[a] > logits[b]; });
-    while (kept < order.size() && logits[order[kept]] == logits[order[kept - 1]]) ++kept;
-  }
-  std::vector<double> share(kept);
-  const double scale = 1 / config.temperature;
-  for (size_t i = 0; i < kept; ++i) share[i] = (logits[token_at(i)] - top) * scale;
-  exponentials(share);
-  double left = sum(share);
-  if (config.top_p < 1) {
-    double reached = 0;
-    for (size_t i = 0; i < kept; ++i) {
-      reached += share[i];
-      if (reached >= config.top_p * left) kept = i + 1;
-    }
-    left = reached;
-  }
-  left *= uniform();
-  for (size_t i = 0; i < kept; ++i) {
-    left -= share[i];
-    if (left < 0) return static_cast<Token>(token_at(i));
-  }
-  while (share[kept - 1] == 0) --kept;  // rounding left a rest, which falls to a token that can be drawn
-  return static_cast<Token>(token_at(kept - 1));
-}
 
 template <class Real>
 Inference<Real>::Inference(const ModelConfig& model, std::unique_ptr<Backend<Real>> backend,

@@ -26,6 +26,18 @@ TEST_CASE("exponentials are right to a relative 4e-16 wherever they are normal n
   }
 }
 
+TEST_CASE("exponentials have the same bits for every width of vectors") {
+  Random random(2);
+  for (size_t n = 1; n < 70; ++n) {
+    std::vector<double> x(n), by_pairs;
+    for (double& value : x) value = -300 * std::abs(random.normal());
+    by_pairs = x;
+    exponentials(x);
+    exponentials_by_two(by_pairs);
+    CHECK(x == by_pairs);
+  }
+}
+
 TEST_CASE("the largest number and the sum are those of a plain loop, in rows of any length") {
   Random random(1);
   for (size_t n = 1; n < 40; ++n) {
