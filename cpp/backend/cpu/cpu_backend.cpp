@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 #include <type_traits>
 
 #include "cpp/backend/cpu/absorbed_attention.h"
@@ -19,9 +20,16 @@ template <class Real>
 struct Rotation {
   bool pairs_are_even = true;      // every head starts at an even column, so c ^ 1 is the partner
   std::vector<Index> pair_column;  // first column of each rotated pair, for heads that start at odd columns
-  Index stride = 0;
-  AlignedBuffer<Real> cosine, sine, inverse_sine;  // (positions, d_model)
+  Index period = 0;                // after so many columns they repeat
+  AlignedBuffer<Real> cosine, sine, inverse_sine;  // (positions, period)
 };
+
+/// The fewest columns in whole vectors after which the heads repeat, or all.
+Index period_of(const std::vector<int>& heads, Index model_width, int lanes) {
+  const bool are_equal = std::ranges::all_of(heads, [&](int width) { return width == heads.front(); });
+  const Index period = are_equal && !heads.empty() ? std::lcm(heads.front(), lanes) : model_width;
+  return model_width % period == 0 ? period : model_width;
+}
 
 template <class Real>
 class CpuBackend final : public HostBackend<Real> {
@@ -63,8 +71,8 @@ class CpuBackend final : public HostBackend<Real> {
   void tabulate_rotation() {
     const Index n_positions = shape_.rotated_positions;
     Rotation<Real>& rotation = rotation_;
-    rotation.stride = padded_width(model_width_);
-    const auto size = static_cast<size_t>(n_positions * rotation.stride);
+    rotation.period = period_of(shape_.heads, model_width_, kernels_.lanes);
+    const auto size = static_cast<size_t>(n_positions * rotation.period);
     rotation.cosine = AlignedBuffer<Real>(size, "the rotation table");
     rotation.sine = AlignedBuffer<Real>(size, "the rotation table");
     rotation.inverse_sine = AlignedBuffer<Real>(size, "the rotation table");
@@ -74,11 +82,12 @@ class CpuBackend final : public HostBackend<Real> {
       for (int i = 0; i < width; ++i) {
         const bool rotated = i / 2 * 2 + 1 < width;
         if (rotated && i % 2 == 0) rotation.pair_column.push_back(column + i);
+        if (column + i >= rotation.period) continue;
         const double frequency = rotated ? std::pow(shape_.rotation_base, -static_cast<double>(i / 2 * 2) / width) : 0;
         for (Index p = 0; p < n_positions; ++p) {
           const double angle = static_cast<double>(p) * frequency,
                        sine = i % 2 == 0 ? -std::sin(angle) : std::sin(angle);
-          const auto at = static_cast<size_t>(p * rotation.stride + column + i);
+          const auto at = static_cast<size_t>(p * rotation.period + column + i);
           rotation.cosine[at] = static_cast<Real>(std::cos(angle));
           rotation.sine[at] = static_cast<Real>(sine);
           rotation.inverse_sine[at] = static_cast<Real>(-sine);
@@ -195,19 +204,11 @@ class CpuStream final : public HostStream<Real>, private AbsorbedAttention<Real>
 
   void rotate(Index begin, Index end, Rows<Real> qkv, bool inverse) override {
     const Rotation<Real>& rotation = backend_.rotation();
-    const Index d = backend_.model_width();
-    for (Index r = begin; r < end; ++r) {
-      const Index at = position(r) * rotation.stride;
-      const Real* cosine = rotation.cosine.data() + at;
-      const Real* sine = (inverse ? rotation.inverse_sine : rotation.sine).data() + at;
-      Real* row = qkv.from(r).data;
-      for (Real* part : {row, row + d}) {  // q, then k
-        if (rotation.pairs_are_even)
-          kernels_.rotate_pairs(part, d, cosine, sine);
-        else
-          for (const Index c : rotation.pair_column) kernels_.rotate_pairs(part + c, 2, cosine + c, sine + c);
-      }
-    }
+    const Real* sine = (inverse ? rotation.inverse_sine : rotation.sine).data();
+    if (!rotation.pairs_are_even) return rotate_odd_pairs(begin, end, qkv, sine);
+    const Index columns = 2 * backend_.model_width();  // q, then k
+    kernels_.rotate_pairs({qkv.from(begin).data, qkv.stride, end - begin, columns, batch_.position.data() + begin,
+                           rotation.cosine.data(), sine, rotation.period});
   }
 
   void attend(Index first_tile, Index end_tile, Rows<Real> qkv, Rows<Real> out, Real* saved) override {
@@ -302,6 +303,18 @@ class CpuStream final : public HostStream<Real>, private AbsorbedAttention<Real>
   Real* gradient_of(int tensor) { return tensor < 0 ? nullptr : gradient_->tensor(tensor).data; }
   static Index n_keys(const Tile& tile) { return tile.key_end - tile.key_begin; }
 
+  // Pairs of heads that start at odd columns, one by one.
+  void rotate_odd_pairs(Index begin, Index end, Rows<Real> qkv, const Real* sine) {
+    const Rotation<Real>& rotation = backend_.rotation();
+    for (Index r = begin; r < end; ++r) {
+      const Index angles = position(r) * rotation.period;
+      for (const Index part : {Index{0}, backend_.model_width()})  // q, then k
+        for (const Index c : rotation.pair_column)
+          kernels_.rotate_pairs({qkv.from(r).data + part + c, qkv.stride, 1, 2, &kFirstPosition,
+                                 rotation.cosine.data() + angles + c, sine + angles + c, 2});
+    }
+  }
+
   MatmulArgs<Real> matmul_args(Index begin, Index end, Rows<Real> a, Index k, const Real* packed, Index n,
                                Rows<Real> c) const {
     MatmulArgs<Real> args{};
@@ -364,6 +377,7 @@ class CpuStream final : public HostStream<Real>, private AbsorbedAttention<Real>
     }
   }
 
+  static constexpr int32_t kFirstPosition = 0;
   using HostStream<Real>::batch_;
   using HostStream<Real>::gradient_;
   const CpuBackend<Real>& backend_;

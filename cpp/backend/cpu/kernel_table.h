@@ -36,6 +36,16 @@ struct MatmulArgs {
   Index other_stride = 0;
 };
 
+/// Rows whose pairs of columns (2i, 2i + 1) are rotated, each by the angle that its row's position has in the tables.
+template <class Real>
+struct RotationArgs {
+  Real* x;  // (n_rows, columns)
+  Index x_stride, n_rows, columns;
+  const int32_t* position;    // (n_rows)
+  const Real *cosine, *sine;  // (positions, period)
+  Index period;               // even, divides columns
+};
+
 /// Rows of one head of width `width`: pointers to its first column in row 0 of the batch.
 template <class Real>
 struct AttentionArgs {
@@ -135,9 +145,8 @@ struct KernelTable {
   /// The sums += scale * dy; dx += what the norm takes away.
   void (*add_to_table_rows)(const TableRowsArgs<Real>& args);
 
-  /// x[c] = x[c] * cosine[c] + x[c ^ 1] * sine[c] over `columns` numbers, columns a multiple of kRowQuantum or handled
-  /// one by one.
-  void (*rotate_pairs)(Real* x, Index columns, const Real* cosine, const Real* sine);
+  /// x[r][c] = x[r][c] * cosine[position[r]][c % period] + x[r][c ^ 1] * sine[position[r]][c % period].
+  void (*rotate_pairs)(const RotationArgs<Real>& args);
   /// y += x over n numbers.
   void (*add)(Real* y, const Real* x, Index n);
 

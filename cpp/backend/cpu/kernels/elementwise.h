@@ -87,16 +87,25 @@ void norm_backward(bool subtract_mean, const Real* gain, Index columns, Index ro
 }
 
 template <class Real>
-void rotate_pairs(Real* x, Index columns, const Real* cosine, const Real* sine) {
-  Index c = 0;
-  for (; c + kLanes<Real> <= columns; c += kLanes<Real>) {
-    const Vector<Real> v = load(x + c);
-    store(x + c, v * load(cosine + c) + swap_pairs<Real>(v) * load(sine + c));
-  }
-  for (; c + 1 < columns; c += 2) {
-    const Real a = x[c], b = x[c + 1];
-    x[c] = a * cosine[c] + b * sine[c];
-    x[c + 1] = b * cosine[c + 1] + a * sine[c + 1];
+void rotate_pairs(const RotationArgs<Real>& args) {
+  for (Index r = 0; r < args.n_rows; ++r) {
+    Real* row = args.x + r * args.x_stride;
+    const Real* cosine = args.cosine + args.position[r] * args.period;
+    const Real* sine = args.sine + args.position[r] * args.period;
+    Index p = 0;
+    for (; p + kLanes<Real> <= args.period; p += kLanes<Real>) {
+      const Vector<Real> by_cosine = load(cosine + p), by_sine = load(sine + p);
+      for (Index c = p; c < args.columns; c += args.period) {
+        const Vector<Real> v = load(row + c);
+        store(row + c, v * by_cosine + swap_pairs<Real>(v) * by_sine);
+      }
+    }
+    for (; p < args.period; p += 2)
+      for (Index c = p; c < args.columns; c += args.period) {
+        const Real a = row[c], b = row[c + 1];
+        row[c] = a * cosine[p] + b * sine[p];
+        row[c + 1] = b * cosine[p + 1] + a * sine[p + 1];
+      }
   }
 }
 
