@@ -104,6 +104,24 @@ inline Vector<Real> pick_lanes(uint64_t bits, Vector<Real> a, Vector<Real> b) {
   return lanes_of<Real>(bits) ? a : b;
 #endif
 }
+#if AGPT_VECTOR_BYTES == 64
+constexpr __mmask8 kAllLanesOfHalf = 0xff;
+inline __m256 lower_half(Vector<float> v) { return _mm512_maskz_extractf32x8_ps(kAllLanesOfHalf, v, 0); }
+inline __m256 upper_half(Vector<float> v) { return _mm512_maskz_extractf32x8_ps(kAllLanesOfHalf, v, 1); }
+inline __m256d lower_half(Vector<double> v) { return _mm512_maskz_extractf64x4_pd(kAllLanesOfHalf, v, 0); }
+inline __m256d upper_half(Vector<double> v) { return _mm512_maskz_extractf64x4_pd(kAllLanesOfHalf, v, 1); }
+template <class Real>
+using HalfVector = decltype(lower_half(Vector<Real>{}));
+// The other half is 0.
+inline Vector<float> as_lower_half(__m256 v) { return _mm512_maskz_insertf32x8(kAllLanes, Vector<float>{}, v, 0); }
+inline Vector<float> as_upper_half(__m256 v) { return _mm512_maskz_insertf32x8(kAllLanes, Vector<float>{}, v, 1); }
+inline Vector<double> as_lower_half(__m256d v) {
+  return _mm512_maskz_insertf64x4(kAllLanesOfHalf, Vector<double>{}, v, 0);
+}
+inline Vector<double> as_upper_half(__m256d v) {
+  return _mm512_maskz_insertf64x4(kAllLanesOfHalf, Vector<double>{}, v, 1);
+}
+#endif
 // Lanes below `count` are true.
 template <class Real>
 inline Mask<Real> lanes_below(Index count) {
