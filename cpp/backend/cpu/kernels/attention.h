@@ -44,7 +44,7 @@ void attend(const AttentionArgs<Real>& args) {
     Vector<Real> q[kChunk];
     load_columns<Real, kChunk>(args.q + tile.first_row * args.qkv_stride + c, args.qkv_stride, n_rows, q);
     AGPT_UNROLL
-    for (int i = 0; i < kChunk; ++i) q[i] *= args.scale;
+    for (int i = 0; i < kChunk; ++i) q[i] *= args.scale * kLog2E<Real>;
     const bool is_last = c + kChunk == args.width;
     top = fold_products<Real, kChunk>(
         q, rows, masks, tile, args.k + c, args.qkv_stride, top, [=](Vector<Real> before, int key, Vector<Real> s) {
@@ -54,7 +54,7 @@ void attend(const AttentionArgs<Real>& args) {
         });
   });
   for (int j = 0; j < n_keys; ++j) {
-    const Vector<Real> p = pick_lanes<Real>(masks[j], exponential(load(scores + j * kWidth) - top), zero);
+    const Vector<Real> p = pick_lanes<Real>(masks[j], power_of_two(load(scores + j * kWidth) - top), zero);
     sum += p;
     store(scores + j * kWidth, p);
   }
