@@ -108,7 +108,8 @@ class CpuBackend final : public HostBackend<Real> {
 template <class Real>
 class CpuStream final : public HostStream<Real>, private AbsorbedAttention<Real> {
  public:
-  explicit CpuStream(const CpuBackend<Real>& backend) : backend_(backend), kernels_(backend.kernels()) {}
+  explicit CpuStream(const CpuBackend<Real>& backend)
+      : backend_(backend), kernels_(backend.kernels()), absorbed_(kernels_, backend.shape().heads) {}
 
   void embed(int table, int position_table, Index begin, Index end, Rows<Real> out) override {
     const Index columns = backend_.columns(table);
@@ -224,7 +225,7 @@ class CpuStream final : public HostStream<Real>, private AbsorbedAttention<Real>
       if (!by_four || args.tile->n_rows > 1)
         kernels_.attend(args);
       else if (column / args.width % 4 == 0)
-        kernels_.attend_four_heads(args);
+        kernels_.attend_four_heads(single_query(args));
     });
   }
 
@@ -261,8 +262,7 @@ class CpuStream final : public HostStream<Real>, private AbsorbedAttention<Real>
     const LinearShape& shape = backend_.shape().linears[static_cast<size_t>(layer)];
     const ProjectionWeights<Real> weights = {backend_.linear(layer).backward.data(), backend_.parameter(shape.weight),
                                              backend_.parameter_stride(shape.weight), backend_.parameter(shape.bias)};
-    attend_with_absorbed_weights(kernels_, backend_.shape().heads, weights, has_keys, batch_, {first_tile, end_tile}, x,
-                                 qkv, out, workspace_);
+    absorbed_.attend(weights, has_keys, batch_, first_tile, end_tile, x, qkv, out);
   }
 
   Index saved_attention_size(Index first_tile, Index end_tile) const override {
@@ -354,6 +354,20 @@ class CpuStream final : public HostStream<Real>, private AbsorbedAttention<Real>
     return args;
   }
 
+  /// The only row of a tile, in heads side by side.
+  static HeadsArgs<Real> single_query(const AttentionArgs<Real>& tile_args) {
+    const Tile& tile = *tile_args.tile;
+    HeadsArgs<Real> args{};
+    args.rows = tile_args.key_row + tile.key_begin, args.n_keys = static_cast<int>(n_keys(tile));
+    args.scale = tile_args.scale;
+    args.q = tile_args.q + tile.first_row * tile_args.qkv_stride;
+    args.k = tile_args.k, args.v = tile_args.v, args.k_stride = args.v_stride = tile_args.qkv_stride;
+    args.out = tile_args.out + tile.first_row * tile_args.out_stride;
+    args.q_step = args.k_step = args.v_step = args.out_step = args.k_columns = args.v_columns = tile_args.width;
+    args.p = tile_args.saved;
+    return args;
+  }
+
   // Sets tile, head, q, k, v and the saved probabilities of every (tile, head), then calls body(first column of the
   // head).
   template <class Body>
@@ -383,6 +397,7 @@ class CpuStream final : public HostStream<Real>, private AbsorbedAttention<Real>
   const CpuBackend<Real>& backend_;
   const KernelTable<Real>& kernels_;
   AlignedBuffer<Real> workspace_;
+  AbsorbedAttentionLoop<Real> absorbed_;
 };
 
 template <class Real>

@@ -69,26 +69,22 @@ struct AttentionArgs {
   Real* workspace;  // (keys of the tile, lanes)
 };
 
-/// One query of one head, with projections that its keys and values would have had taken over to it: x are the rows
-/// that they are made of.
+/// A query in one head, or in four that lie at equal steps (0: all heads have the same columns), with its softmax over
+/// the keys. Columns of keys and values are whole vectors, or zero from the head's end to that of the vector.
 template <class Real>
-struct AbsorbedAttentionArgs {
-  const int32_t* rows;  // what the query sees
+struct HeadsArgs {
+  const int32_t* rows;  // of the keys
   int n_keys;
-  const Real* q;  // (width)
-  int width;
   Real scale;
-  const Real* x;  // (rows, columns)
-  Index x_stride, columns;
-  const Real* keys;  // (rows, width), width whole vectors, where they were computed; null: by key_weights
-  Index keys_stride;
-  const Real* key_weights;  // packed (key_depth, columns), the head's rows from first_key on
-  Index key_depth, first_key;
-  const Real* value_weights;  // (columns, width), row-major
-  Index value_stride;
-  const Real* value_bias;  // (width) or null
-  Real* out;               // (width)
-  Real* workspace;         // columns and n_keys numbers, each rounded up to whole vectors
+  const Real* q;  // (k_columns)
+  Index q_step;
+  const Real* k;  // (rows, k_columns)
+  Index k_stride, k_step, k_columns;
+  const Real* v;  // (rows, v_columns)
+  Index v_stride, v_step, v_columns;
+  Real* out;  // (v_columns), whole vectors of which are written
+  Index out_step;
+  Real* p;  // workspace: n_keys numbers for every head, together rounded up to whole vectors
 };
 
 /// Rows of a linear layer of embeddings by tables (cpp/backend/embedding_tables.h). Widths are padded with zeros.
@@ -156,10 +152,13 @@ struct KernelTable {
 
   void (*attend)(const AttentionArgs<Real>& args);
   void (*attend_backward)(const AttentionArgs<Real>& args);
-  /// For a tile of one row: attend() of the heads at the columns 0, width, 2 width and 3 width together, keeping no
-  /// probabilities. Null where a vector holds too few numbers; `width` must be whole vectors.
-  void (*attend_four_heads)(const AttentionArgs<Real>& args);
-  void (*attend_absorbed)(const AbsorbedAttentionArgs<Real>& args);
+  void (*attend_one_head)(const HeadsArgs<Real>& args);
+  /// Null where a vector holds too few numbers.
+  void (*attend_four_heads)(const HeadsArgs<Real>& args);
+  /// out (m, n) = a (m, depth) times b (depth, n), row-major with rows that vectors may read beyond, + bias (n) where it
+  /// is not null.
+  void (*multiply_rows)(const Real* a, Index a_stride, Index m, Index depth, const Real* b, Index b_stride,
+                        const Real* bias, Index n, Real* out, Index out_stride);
 
   /// One row. Returns log sum exp(logits); where `gradient`, logits become weight * softmax.
   double (*log_sum_exp)(Real* logits, Index n, bool gradient, Real weight);

@@ -1,11 +1,11 @@
 // Gathers the kernels of the instruction set being compiled into its table.
 #pragma once
 
-#include "cpp/backend/cpu/kernels/absorbed_attention.h"
 #include "cpp/backend/cpu/kernels/attend_heads.h"
 #include "cpp/backend/cpu/kernels/attention.h"
 #include "cpp/backend/cpu/kernels/elementwise.h"
 #include "cpp/backend/cpu/kernels/matmul.h"
+#include "cpp/backend/cpu/kernels/multiply_rows.h"
 #include "cpp/backend/cpu/kernels/parameters.h"
 #include "cpp/backend/cpu/kernels/table_rows.h"
 
@@ -32,8 +32,9 @@ KernelTable<Real> make_table(const char* name) {
   table.optimizer_loops = {update_tensor<Real>, scale_and_square};
   table.attend = attend<Real>;
   table.attend_backward = attend_backward<Real>;
+  table.attend_one_head = attend_one_head<Real>;
   table.attend_four_heads = kLanes<Real> >= kHeadsTogether ? attend_four_heads<Real> : nullptr;
-  table.attend_absorbed = attend_absorbed<Real>;
+  table.multiply_rows = multiply_rows<Real>;
   table.log_sum_exp = log_sum_exp<Real>;
   return table;
 }
