@@ -1,5 +1,7 @@
 #include "cpp/rows/row_batch.h"
 
+#include <algorithm>
+
 #include "cpp/base/error.h"
 
 namespace agpt {
@@ -55,48 +57,97 @@ void RowBatch::end_row() {
   target_begin.push_back(end);
 }
 
+namespace {
+
+// The rows of a tile that see a key follow one another: they begin with the tile or the key's own row and end before
+// the first row that leaves its path.
+class TileBuilder {
+ public:
+  TileBuilder(RowBatch& batch, int tile_rows)
+      : batch_(batch),
+        tile_rows_(tile_rows),
+        n_rows_(static_cast<int32_t>(batch.n_rows())),
+        n_ghosts_(static_cast<int32_t>(batch.n_leading_ghosts)),
+        key_at_depth_(batch.workspace.key_at_depth) {}
+
+  void build(int32_t begin) {
+    batch_.tiles.clear();
+    batch_.key_row.clear();
+    batch_.key_mask.clear();
+    for (int32_t first = begin; first < n_rows_; first += batch_.tiles.back().n_rows) {
+      if (first == n_ghosts_) batch_.first_scored_tile = static_cast<Index>(batch_.tiles.size());
+      add_tile(first);
+    }
+    if (n_ghosts_ == n_rows_) batch_.first_scored_tile = static_cast<Index>(batch_.tiles.size());
+  }
+
+ private:
+  size_t depth_of(int32_t row) const { return static_cast<size_t>(batch_.position[static_cast<size_t>(row)]); }
+  int32_t parent_of(int32_t row) const { return batch_.parent[static_cast<size_t>(row)]; }
+  int32_t& row_at_depth(size_t depth) { return batch_.key_row[static_cast<size_t>(key_at_depth_[depth])]; }
+
+  bool continues_path(int32_t row) {
+    const size_t depth = depth_of(row);
+    return depth == 0 || (depth <= path_length_ && row_at_depth(depth - 1) == parent_of(row));
+  }
+
+  void add_tile(int32_t first) {
+    const auto key_begin = static_cast<int32_t>(batch_.key_row.size());
+    int32_t limit = std::min(first + tile_rows_, n_rows_);
+    if (first < n_ghosts_) limit = std::min(limit, n_ghosts_);
+    const size_t most_keys = batch_.key_row.size() + depth_of(first) + static_cast<size_t>(limit - first);
+    batch_.key_row.resize(most_keys);
+    batch_.key_mask.resize(most_keys);
+    list_path_to(first, key_begin);
+    int32_t key_end = key_begin + static_cast<int32_t>(path_length_), end = first;
+    for (; end < limit && (end == first || continues_path(end)); ++end) {
+      const size_t depth = depth_of(end);
+      see_keys_until(end, depth, first);
+      path_length_ = depth + 1;
+      if (key_at_depth_.size() < path_length_) key_at_depth_.resize(path_length_);
+      key_at_depth_[depth] = key_end;
+      batch_.key_row[static_cast<size_t>(key_end++)] = end;
+    }
+    see_keys_until(end, 0, first);
+    batch_.key_row.resize(static_cast<size_t>(key_end));
+    batch_.key_mask.resize(static_cast<size_t>(key_end));
+    batch_.tiles.push_back({first, end - first, key_begin, key_end});
+  }
+
+  // The ancestors of a row become keys from key_begin on. Where the path before leads to it, it has them already.
+  void list_path_to(int32_t row, int32_t key_begin) {
+    const size_t n_above = depth_of(row);
+    const bool is_known = continues_path(row);
+    if (key_at_depth_.size() < n_above) key_at_depth_.resize(n_above);
+    int32_t ancestor = parent_of(row);
+    for (size_t depth = n_above; depth-- > 0;) {
+      const int32_t key = key_begin + static_cast<int32_t>(depth);
+      batch_.key_row[static_cast<size_t>(key)] = is_known ? row_at_depth(depth) : ancestor;
+      if (!is_known) ancestor = parent_of(ancestor);
+      key_at_depth_[depth] = key;
+    }
+    path_length_ = n_above;
+  }
+
+  // The keys of the path from `depth` on are seen by the tile's rows before `row`, or those behind themselves.
+  void see_keys_until(int32_t row, size_t depth, int32_t first) {
+    const auto below = [](int32_t n) { return n == 64 ? ~uint64_t{0} : (uint64_t{1} << n) - 1; };
+    for (; depth < path_length_; ++depth)
+      batch_.key_mask[static_cast<size_t>(key_at_depth_[depth])] =
+          below(row - first) & ~below(std::max(row_at_depth(depth), first) - first);
+  }
+
+  RowBatch& batch_;
+  const int32_t tile_rows_, n_rows_, n_ghosts_;
+  std::vector<int32_t>& key_at_depth_;  // key number of the current path, by position
+  size_t path_length_ = 0;
+};
+
+}  // namespace
+
 void build_tiles(RowBatch& batch, int tile_rows, Index begin) {
   AGPT_REQUIRE(tile_rows >= 1 && tile_rows <= 64, "tiles have from 1 to 64 rows");
-  batch.tiles.clear();
-  batch.key_row.clear();
-  batch.key_mask.clear();
-  const auto n_rows = static_cast<int32_t>(batch.n_rows()), n_ghosts = static_cast<int32_t>(batch.n_leading_ghosts);
-  std::vector<int32_t>& key_at_depth = batch.workspace.key_at_depth;  // key number of the current path, by position
-  const auto continues_path = [&](int32_t row, size_t depth) {
-    const auto before = static_cast<size_t>(batch.position[static_cast<size_t>(row) - 1]);
-    return depth <= before + 1 &&
-           batch.key_row[static_cast<size_t>(key_at_depth[depth - 1])] == batch.parent[static_cast<size_t>(row)];
-  };
-  for (auto first = static_cast<int32_t>(begin), end = first; first < n_rows; first = end) {
-    end = std::min(first + tile_rows, n_rows);
-    if (first < n_ghosts) end = std::min(end, n_ghosts);
-    if (first == n_ghosts) batch.first_scored_tile = static_cast<Index>(batch.tiles.size());
-    const auto key_begin = static_cast<int32_t>(batch.key_row.size());
-    const int32_t n_above = batch.position[static_cast<size_t>(first)];
-    batch.key_row.resize(static_cast<size_t>(key_begin + n_above));
-    batch.key_mask.resize(static_cast<size_t>(key_begin + n_above), 0);
-    key_at_depth.resize(std::max(key_at_depth.size(), static_cast<size_t>(n_above)));
-    int32_t ancestor = batch.parent[static_cast<size_t>(first)];
-    for (int32_t depth = n_above; depth-- > 0; ancestor = batch.parent[static_cast<size_t>(ancestor)]) {
-      batch.key_row[static_cast<size_t>(key_begin + depth)] = ancestor;
-      key_at_depth[static_cast<size_t>(depth)] = key_begin + depth;
-    }
-    for (int32_t row = first; row < end; ++row) {
-      const auto depth = static_cast<size_t>(batch.position[static_cast<size_t>(row)]);
-      if (row > first && depth > 0 && !continues_path(row, depth)) {
-        end = row;
-        break;
-      }
-      key_at_depth.resize(std::max(key_at_depth.size(), depth + 1));
-      key_at_depth[depth] = static_cast<int32_t>(batch.key_row.size());
-      batch.key_row.push_back(row);
-      batch.key_mask.push_back(0);
-      const uint64_t bit = uint64_t{1} << (row - first);
-      for (size_t d = 0; d <= depth; ++d) batch.key_mask[static_cast<size_t>(key_at_depth[d])] |= bit;
-    }
-    batch.tiles.push_back({first, end - first, key_begin, static_cast<int32_t>(batch.key_row.size())});
-  }
-  if (n_ghosts == n_rows) batch.first_scored_tile = static_cast<Index>(batch.tiles.size());
+  TileBuilder(batch, tile_rows).build(static_cast<int32_t>(begin));
 }
 
 }  // namespace agpt
