@@ -19,19 +19,11 @@ std::optional<DeferredSlope<Real>> DeferredWork<Real>::take_slope(Rows<Real> d, 
 }
 
 template <class Real>
-std::optional<DeferredClear<Real>> DeferredWork<Real>::take_clear(Rows<Real> m, Index first, Index end) {
-  if (!clear_ || clear_->m != m || clear_->begin > first || clear_->end != end) return std::nullopt;
-  return std::exchange(clear_, std::nullopt);
-}
-
-template <class Real>
 void DeferredWork<Real>::launch(const Queue& queue) {
   if (const auto bias = std::exchange(bias_, std::nullopt))
     bias_and_residual(queue, bias->columns, bias->n_rows, bias->bias, bias->y, bias->y);
   if (const auto slope = std::exchange(slope_, std::nullopt))
     activate_backward(queue, slope->kind, slope->columns, slope->n_rows, slope->x, slope->d);
-  if (const auto clear = std::exchange(clear_, std::nullopt))
-    clear_rows(queue, clear->columns, clear->end - clear->begin, clear->m.from(clear->begin));
 }
 
 template class DeferredWork<float>;

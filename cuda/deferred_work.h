@@ -25,27 +25,17 @@ struct DeferredSlope {
   Rows<Real> x, d;
 };
 
-/// Rows [begin, end) of m = 0, where attention's backward pass overwrites most rows anyway.
-template <class Real>
-struct DeferredClear {
-  Index columns = 0, begin = 0, end = 0;
-  Rows<Real> m;
-};
-
 /// What an operation has put off. Each of the take functions returns what fits, which the caller then does.
 template <class Real>
 class DeferredWork {
  public:
   void put_off(const DeferredBias<Real>& bias) { bias_ = bias; }
   void put_off(const DeferredSlope<Real>& slope) { slope_ = slope; }
-  void put_off(const DeferredClear<Real>& clear) { clear_ = clear; }
 
   /// The bias of the n_rows rows from y on.
   std::optional<DeferredBias<Real>> take_bias(Rows<Real> y, Index n_rows);
   /// The slope that the n_rows rows from d on still lack.
   std::optional<DeferredSlope<Real>> take_slope(Rows<Real> d, Index n_rows);
-  /// The clearing of m up to row `end`, which began at row `first` or before it.
-  std::optional<DeferredClear<Real>> take_clear(Rows<Real> m, Index first, Index end);
 
   /// Launches what nobody took.
   void launch(const Queue& queue);
@@ -53,7 +43,6 @@ class DeferredWork {
  private:
   std::optional<DeferredBias<Real>> bias_;
   std::optional<DeferredSlope<Real>> slope_;
-  std::optional<DeferredClear<Real>> clear_;
 };
 
 }  // namespace agpt::cuda

@@ -232,8 +232,7 @@ void DeviceStream<Real>::rotate(Index begin, Index end, Rows<Real> qkv, bool inv
 
 template <class Real>
 void DeviceStream<Real>::clear(Index columns, Index begin, Index end, Rows<Real> m) {
-  queue();
-  deferred_.put_off(DeferredClear<Real>{columns, begin, end, m});
+  clear_rows(queue(), columns, end - begin, m.from(begin));
 }
 
 // ---- attention ----
@@ -270,16 +269,15 @@ template <class Real>
 void DeviceStream<Real>::attend_backward(Index first_tile, Index end_tile, Rows<Real> qkv, Rows<Real> dout,
                                          const Real* saved, Rows<Real> dqkv) {
   const DeviceTiles tiles = tiles_on_device(first_tile, end_tile);
-  if (!model_.options().deterministic)
+  if (!model_.options().deterministic) {
+    if (tiles.n_tiles > 0) clear(3 * model_.model_width(), tiles.first_row, end_row(end_tile), dqkv);
     return cuda::attend_backward<Real>(queue(), model_.heads(), tiles, qkv, dout, saved, dqkv, {});
+  }
   const Index columns = 2 * model_.model_width();
   const SegmentsView& segments = batch().by_path_key;
   const std::vector<int32_t>& path_begin = upload_.path_begin();
   path_gradient_.reserve(path_begin.back() * columns);
-  const auto clear = deferred_.take_clear(dqkv, tiles.first_row, tiles.n_tiles > 0 ? end_row(end_tile) : 0);
-  if (clear) clear_rows(queue(), clear->columns, tiles.first_row - clear->begin, dqkv.from(clear->begin));
-  cuda::attend_backward(queue(), model_.heads(), tiles, qkv, dout, saved, dqkv,
-                        {false, path_gradient_.get(), clear ? OwnKeys::overwritten : OwnKeys::added_to});
+  cuda::attend_backward(queue(), model_.heads(), tiles, qkv, dout, saved, dqkv, {false, path_gradient_.get()});
   segmented_sum<Real>(queue(), segments, columns, path_begin[static_cast<size_t>(first_tile)],
                       path_begin[static_cast<size_t>(end_tile)], {path_gradient_.get(), columns},
                       partial(segments.n_pieces * columns), {dqkv.data + model_.model_width(), dqkv.stride});

@@ -146,7 +146,7 @@ class Stream {
   /// saved: memory of saved_attention_size() numbers for the backward pass of the same tiles; 0 where the stream needs
   /// none, as without a gradient.
   virtual void attend(Index first_tile, Index end_tile, Rows<Real> qkv, Rows<Real> out, Real* saved) = 0;
-  /// dqkv: the q columns of the tiles' rows are written, the k and v columns of their keys are added to.
+  /// dqkv: the tiles' rows are written, the k and v columns of keys in rows before them are added to.
   virtual void attend_backward(Index first_tile, Index end_tile, Rows<Real> qkv, Rows<Real> dout, const Real* saved,
                                Rows<Real> dqkv) = 0;
   virtual Index saved_attention_size(Index first_tile, Index end_tile) const = 0;

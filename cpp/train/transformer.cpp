@@ -352,7 +352,7 @@ void Transformer<Real>::backward_layer(int layer, Index end, Index scored, Index
   stream_.linear_backward_weight(linear_number(layer, kOutputLinear), scored, end, rows.attention, dx);
   stream_.linear_backward_input(linear_number(layer, kOutputLinear), scored, end, dx, narrow);
   const Rows<Real> dqkv = scratch(kGradientQkv, 3 * d);
-  stream_.clear(3 * d, 0, end, dqkv);
+  stream_.clear(3 * d, 0, scored, dqkv);
   stream_.attend_backward(scored_tile, end_tile, rows.qkv, narrow, saved_attention(layer, scored_tile, end_tile), dqkv);
   for (const auto& [first, last] : constant_rows_) stream_.clear(3 * d, first, last, dqkv);
   if (config_.position == Position::rope) stream_.rotate(0, end, dqkv, true);

@@ -52,7 +52,7 @@ __global__ void __launch_bounds__(kMostThreads<kOneWarp>, kOneWarp && sizeof(Rea
     }
   }
   if (!present) return;
-  warp.store(o, out.data + row * out.stride + warp.head.column, 1 / sum, false);
+  warp.store(o, out.data + row * out.stride + warp.head.column, 1 / sum);
   if (warp.part == 0) saved[(row - tiles.first_row) * heads.n_heads + warp.head.number] = largest + std::log(sum);
 }
 

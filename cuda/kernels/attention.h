@@ -57,15 +57,12 @@ void attend(const Queue& queue, const HeadsView& heads, const DeviceTiles& tiles
             Real* saved);
 
 /// Where the gradients of keys and values go.
-enum class OwnKeys { added_to, overwritten };
 template <class Real>
 struct KeyGradients {
-  /// All keys' gradients are added to dqkv by atomics; otherwise as below.
+  /// All keys' gradients are added to dqkv by atomics; otherwise those of the tiles' own rows are written there.
   bool by_atomics = true;
   /// (path keys, 2 * model_width): of keys before a tile's own rows, of k and then of v, in row path_begin[tile] + key.
   Real* path = nullptr;
-  /// What becomes of the k and v columns of the tiles' own rows.
-  OwnKeys own = OwnKeys::added_to;
   bool operator==(const KeyGradients&) const = default;
 };
 

@@ -51,7 +51,7 @@ __device__ void backward_of_queries(const HeadWarp<Real, kColumns, kOneWarp>& wa
 #pragma unroll
   for (int c = 0; c < kColumns; ++c) with_dp[c] -= mean * without[c];
   if (present)
-    warp.store(with_dp, rows.dqkv.data + row * rows.dqkv.stride + warp.head.column, warp.score_scale(), false);
+    warp.store(with_dp, rows.dqkv.data + row * rows.dqkv.stride + warp.head.column, warp.score_scale());
 }
 
 // A lane is a key, 32 of the tile's at a time: the gradients of k and v over the tile's queries.
@@ -107,9 +107,8 @@ __device__ void backward_of_keys(const HeadWarp<Real, kColumns, kOneWarp>& warp,
     const bool on_path = number < n_path;
     const Index place = tiles.path_begin[tiles.first_tile + blockIdx.x] + Index{number};
     Real* const to = on_path ? rows.keys.path + place * 2 * d + warp.head.column : own;
-    const bool adds = rows.keys.own == OwnKeys::added_to && !on_path;
-    warp.store(dk, to, warp.score_scale(), adds);
-    warp.store(dv, to + d, 1, adds);
+    warp.store(dk, to, warp.score_scale());
+    warp.store(dv, to + d, 1);
   }
 }
 

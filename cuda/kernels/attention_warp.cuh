@@ -98,23 +98,22 @@ struct HeadWarp {
     for (int c = 0; c < kColumns; ++c) x[c] = present && c < valid() ? scale * from[c] : Real(0);
   }
 
-  /// to = scale * x, or += where `accumulate`.
-  __device__ void store(const Real (&x)[kColumns], Real* to, Real scale, bool accumulate) const {
+  /// to = scale * x.
+  __device__ void store(const Real (&x)[kColumns], Real* to, Real scale) const {
     to += own();
     if (valid() == kColumns && reinterpret_cast<uintptr_t>(to) % sizeof(Vec4<float>) == 0) {
 #pragma unroll
       for (int v = 0; v < kColumns / 4; ++v) {
-        Vec4<Real> four{};
-        if (accumulate) four = as_vectors(to)[v];
+        Vec4<Real> four;
 #pragma unroll
-        for (int i = 0; i < 4; ++i) four.at[i] += scale * x[4 * v + i];
+        for (int i = 0; i < 4; ++i) four.at[i] = scale * x[4 * v + i];
         as_vectors(to)[v] = four;
       }
       return;
     }
 #pragma unroll
     for (int c = 0; c < kColumns; ++c)
-      if (c < valid()) to[c] = accumulate ? to[c] + scale * x[c] : scale * x[c];
+      if (c < valid()) to[c] = scale * x[c];
   }
 
   /// to += scale * x, while other blocks add to the same numbers.

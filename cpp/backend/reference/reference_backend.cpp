@@ -178,6 +178,10 @@ class ReferenceStream final : public HostStream<Real> {
 
   void attend_backward(Index first_tile, Index end_tile, Rows<Real> qkv, Rows<Real> dout, const Real*,
                        Rows<Real> dqkv) override {
+    for (Index t = first_tile; t < end_tile; ++t) {
+      const Tile& tile = batch_.tiles[static_cast<size_t>(t)];
+      clear(3 * model_width(), tile.first_row, tile.first_row + tile.n_rows, dqkv);
+    }
     for_each_query(first_tile, end_tile, qkv,
                    [&](Index r, Index column, int width, const std::vector<Index>& path, const std::vector<double>& p) {
                      const Index keys = key_column(column), values = value_column(column);

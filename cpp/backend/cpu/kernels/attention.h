@@ -102,8 +102,8 @@ void attend_backward(const AttentionArgs<Real>& args) {
   for_each_chunk(args.width, [&]<int kChunk>(int c) {
     sum_over_keys<Real, kChunk>(ds, rows, masks, tile, args.k + c, args.qkv_stride, ones,
                                 args.dq + tile.first_row * args.dqkv_stride + c, args.dqkv_stride);
-    add_to_keys<Real, kChunk>(ds, rows, masks, tile, q + c, args.qkv_stride, args.dk + c, args.dqkv_stride);
-    add_to_keys<Real, kChunk>(p, rows, masks, tile, dout + c, args.dout_stride, args.dv + c, args.dqkv_stride);
+    sum_over_rows<Real, kChunk>(ds, rows, masks, tile, q + c, args.qkv_stride, args.dk + c, args.dqkv_stride);
+    sum_over_rows<Real, kChunk>(p, rows, masks, tile, dout + c, args.dout_stride, args.dv + c, args.dqkv_stride);
   });
 }
 

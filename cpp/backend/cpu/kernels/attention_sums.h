@@ -66,10 +66,11 @@ inline void sum_over_keys(const Real* weights, const int32_t* rows, const uint64
   }
 }
 
-// to[key] += sum over the rows of weights[key][row] * x[row], for the keys begin ... begin + kKeys - 1 of the tile.
-template <class Real, int kChunk, int kKeys>
-inline void add_to_some_keys(int begin, const Real* weights, const int32_t* rows, const uint64_t* masks, const Real* x,
-                             Index x_stride, Real* to, Index to_stride) {
+// As sum_over_rows(), for the keys begin ... begin + kKeys - 1 of the tile, of which the first n_path lie before it.
+template <int kKeys, class Real, int kChunk>
+[[gnu::always_inline]] inline void sum_for_some_keys(int begin, int n_path, const Real* weights, const int32_t* rows,
+                                                     const uint64_t* masks, const Real* x, Index x_stride, Real* to,
+                                                     Index to_stride) {
   uint64_t seen_by = 0;
   AGPT_UNROLL
   for (int k = 0; k < kKeys; ++k) seen_by |= masks[begin + k];
@@ -84,21 +85,22 @@ inline void add_to_some_keys(int begin, const Real* weights, const int32_t* rows
   AGPT_UNROLL
   for (int k = 0; k < kKeys; ++k) {
     Real* key = to + rows[begin + k] * to_stride;
-    sum[k].add_product(1, Columns<Real, kChunk>::load(key));
+    if (begin + k < n_path) sum[k].add_product(1, Columns<Real, kChunk>::load(key));
     sum[k].store(key);
   }
 }
 
-// to[key] += sum over the rows of weights[key][row] * x[row].
+// to[key] = sum over the rows of weights[key][row] * x[row] for the tile's own rows, += for the keys before them.
 template <class Real, int kChunk>
-inline void add_to_keys(const Real* weights, const int32_t* rows, const uint64_t* masks, const Tile& tile,
-                        const Real* x, Index x_stride, Real* to, Index to_stride) {
+inline void sum_over_rows(const Real* weights, const int32_t* rows, const uint64_t* masks, const Tile& tile,
+                          const Real* x, Index x_stride, Real* to, Index to_stride) {
   constexpr int kKeys = kTogether<Real>;
-  const int n_keys = tile.key_end - tile.key_begin;
+  const int n_keys = tile.key_end - tile.key_begin, n_path = n_keys - tile.n_rows;
   int j = 0;
   for (; j + kKeys <= n_keys; j += kKeys)
-    add_to_some_keys<Real, kChunk, kKeys>(j, weights, rows, masks, x, x_stride, to, to_stride);
-  for (; j < n_keys; ++j) add_to_some_keys<Real, kChunk, 1>(j, weights, rows, masks, x, x_stride, to, to_stride);
+    sum_for_some_keys<kKeys, Real, kChunk>(j, n_path, weights, rows, masks, x, x_stride, to, to_stride);
+  for (; j < n_keys; ++j)
+    sum_for_some_keys<1, Real, kChunk>(j, n_path, weights, rows, masks, x, x_stride, to, to_stride);
 }
 
 }  // namespace agpt::AGPT_KERNELS_NAMESPACE
