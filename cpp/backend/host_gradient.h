@@ -26,20 +26,11 @@ struct PaddedLayout {
   Index size = 0;
 };
 
-/// sum += scale * x over n numbers.
-template <class Real>
-void add_scaled(double* sum, const Real* x, Index n, double scale) {
-  for (Index i = 0; i < n; ++i) sum[i] += scale * static_cast<double>(x[i]);
-}
-
 template <class Real>
 class HostGradient final : public Gradient<Real> {
  public:
-  using AddScaled = void (*)(double* sum, const Real* x, Index n, double scale);
-
-  explicit HostGradient(const PaddedLayout& layout, AddScaled add = add_scaled<Real>)
+  explicit HostGradient(const PaddedLayout& layout)
       : layout_(layout),
-        add_(add),
         is_zero_(layout.tensors.size(), false),
         values_(static_cast<size_t>(layout.size), "a gradient buffer") {}
 
@@ -50,16 +41,20 @@ class HostGradient final : public Gradient<Real> {
   }
 
   void add_to(std::span<double> sum, int first_tensor, int end_tensor, double scale) const override {
-    for (int t = first_tensor; t < end_tensor; ++t) add_rows_to(sum, t, 0, layout_.rows(t), scale);
+    for (int t = first_tensor; t < end_tensor; ++t) {
+      const TensorShape& tensor = layout_.tensors[static_cast<size_t>(t)];
+      const Real* from = numbers(t);
+      if (from == nullptr) continue;
+      for (Index r = 0; r < tensor.rows; ++r)
+        for (Index c = 0; c < tensor.columns; ++c)
+          sum[static_cast<size_t>(tensor.offset + r * tensor.columns + c)] +=
+              scale * static_cast<double>(from[r * layout_.stride(t) + c]);
+    }
   }
-  /// The same for the rows [begin, end) of one tensor.
-  void add_rows_to(std::span<double> sum, int number, Index begin, Index end, double scale) const {
-    if (is_zero_[static_cast<size_t>(number)]) return;
-    const TensorShape& tensor = layout_.tensors[static_cast<size_t>(number)];
-    const Real* from = values_.data() + layout_.offset[static_cast<size_t>(number)] + begin * layout_.stride(number);
-    double* to = sum.data() + tensor.offset + begin * tensor.columns;
-    for (Index r = begin; r < end; ++r, from += layout_.stride(number), to += tensor.columns)
-      add_(to, from, tensor.columns, scale);
+  /// To read: the tensor's rows, or null where it is zero.
+  const Real* numbers(int number) const {
+    return is_zero_[static_cast<size_t>(number)] ? nullptr
+                                                 : values_.data() + layout_.offset[static_cast<size_t>(number)];
   }
 
   const PaddedLayout& layout() const { return layout_; }
@@ -96,28 +91,10 @@ class HostGradient final : public Gradient<Real> {
   }
 
   const PaddedLayout& layout_;
-  const AddScaled add_;
   std::vector<char> is_zero_;  // by tensor
   AlignedBuffer<Real> values_;
   AlignedBuffer<Real> table_;
   bool has_table_ = false;
 };
-
-/// One tensor of sum += scale * each of the gradients, all HostGradients of one layout, or = where `overwrite`: a few
-/// rows at a time, so that their sums stay in the first-level cache while gradient after gradient is added.
-template <class Real>
-void add_gradients(std::span<const Gradient<Real>* const> addends, std::span<double> sum, int tensor, double scale,
-                   bool overwrite) {
-  constexpr Index kNumbersAtATime = 2048;
-  const PaddedLayout& layout = static_cast<const HostGradient<Real>&>(*addends.front()).layout();
-  const TensorShape& shape = layout.tensors[static_cast<size_t>(tensor)];
-  const Index step = std::max<Index>(1, kNumbersAtATime / layout.stride(tensor));
-  for (Index begin = 0; begin < shape.rows; begin += step) {
-    const Index end = std::min(shape.rows, begin + step);
-    if (overwrite) std::fill_n(sum.data() + shape.offset + begin * shape.columns, (end - begin) * shape.columns, 0.0);
-    for (const Gradient<Real>* addend : addends)
-      static_cast<const HostGradient<Real>&>(*addend).add_rows_to(sum, tensor, begin, end, scale);
-  }
-}
 
 }  // namespace agpt

@@ -7,10 +7,11 @@
 
 namespace agpt {
 
-/// backend must outlive the state.
+struct PaddedLayout;
+
+/// backend must outlive the state, and so must the layout of its gradients, which are all HostGradients.
 template <class Real>
-std::unique_ptr<TrainingState<Real>> make_host_training_state(HostBackend<Real>& backend,
-                                                              std::span<const TensorShape> tensors,
+std::unique_ptr<TrainingState<Real>> make_host_training_state(HostBackend<Real>& backend, const PaddedLayout& layout,
                                                               const TrainingArrays<Real>& arrays,
                                                               const OptimizerLoops<Real>& loops = {});
 

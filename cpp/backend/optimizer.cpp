@@ -65,13 +65,16 @@ void update_tensor(const TensorUpdate<Real>& u) {
   }
 }
 
-double scale_and_square(double* values, Index size, double scale) {
-  double sum = 0;
-  for (Index i = 0; i < size; ++i) {
-    values[i] *= scale;
-    sum += values[i] * values[i];
+template <class Real>
+double add_gradients(double* sum, const Real* const* addends, int n_addends, Index n, double scale, bool overwrite) {
+  double squares = 0;
+  for (Index i = 0; i < n; ++i) {
+    double value = overwrite ? 0 : sum[i];
+    for (int a = 0; a < n_addends; ++a) value += scale * static_cast<double>(addends[a][i]);
+    sum[i] = value;
+    squares += value * value;
   }
-  return sum;
+  return squares;
 }
 
 template <class Real>
@@ -105,6 +108,8 @@ void optimizer_step(const OptimizerConfig& config, std::span<const TensorShape> 
 
 template void update_tensor<float>(const TensorUpdate<float>&);
 template void update_tensor<double>(const TensorUpdate<double>&);
+template double add_gradients<float>(double*, const float* const*, int, Index, double, bool);
+template double add_gradients<double>(double*, const double* const*, int, Index, double, bool);
 template void optimizer_step<float>(const OptimizerConfig&, std::span<const TensorShape>, Index, double, double,
                                     std::span<const double>, std::span<float>, std::span<float>,
                                     const OptimizerLoops<float>&);

@@ -52,14 +52,17 @@ struct TensorUpdate {
 template <class Real>
 void update_tensor(const TensorUpdate<Real>& update);
 
-/// values *= scale; returns the sum of their squares.
-double scale_and_square(double* values, Index size, double scale);
+/// sum (n) = the `n_addends` addends, n numbers each, one after the other, each times scale; += unless `overwrite`. Returns the sum of
+/// the squares of what sum holds then.
+template <class Real>
+double add_gradients(double* sum, const Real* const* addends, int n_addends, Index n, double scale, bool overwrite);
 
 /// The two loops of a step over the parameters; a backend may have faster ones.
 template <class Real>
 struct OptimizerLoops {
   void (*update)(const TensorUpdate<Real>& update) = update_tensor<Real>;
-  double (*scale_and_square)(double* values, Index size, double scale) = agpt::scale_and_square;
+  double (*add_gradients)(double* sum, const Real* const* addends, int n_addends, Index n, double scale,
+                          bool overwrite) = agpt::add_gradients<Real>;
 };
 
 /// One step, in place. moments holds n_moments() buffers one after the other. gradient is read only; it is multiplied

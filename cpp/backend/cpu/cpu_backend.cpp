@@ -49,13 +49,13 @@ class CpuBackend final : public HostBackend<Real> {
   void set_parameters(std::span<const Real> flat) override { parameters_.set(flat, *this); }
   std::unique_ptr<Stream<Real>> make_stream() override;
   std::unique_ptr<Gradient<Real>> make_gradient() override {
-    return std::make_unique<HostGradient<Real>>(layout_, kernels_.add_scaled);
+    return std::make_unique<HostGradient<Real>>(layout_);
   }
   std::unique_ptr<EmbeddingTables<Real>> make_embedding_tables(const EmbeddedLinearShape& tables) override {
     return make_cpu_embedding_tables<Real>(tables, shape_, layout_, kernels_, parameters_);
   }
   std::unique_ptr<TrainingState<Real>> make_training_state(const TrainingArrays<Real>& arrays) override {
-    return make_host_training_state<Real>(*this, shape_.tensors, arrays, kernels_.optimizer_loops);
+    return make_host_training_state<Real>(*this, layout_, arrays, kernels_.optimizer_loops);
   }
 
   const KernelTable<Real>& kernels() const { return kernels_; }

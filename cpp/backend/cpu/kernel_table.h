@@ -146,8 +146,6 @@ struct KernelTable {
   /// y += x over n numbers.
   void (*add)(Real* y, const Real* x, Index n);
 
-  /// sum += scale * x over n numbers.
-  void (*add_scaled)(double* sum, const Real* x, Index n, double scale);
   OptimizerLoops<Real> optimizer_loops;
 
   void (*attend)(const AttentionArgs<Real>& args);

@@ -317,7 +317,7 @@ class ReferenceBackend final : public HostBackend<Real> {
   std::unique_ptr<Stream<Real>> make_stream() override { return std::make_unique<ReferenceStream<Real>>(*this); }
   std::unique_ptr<Gradient<Real>> make_gradient() override { return std::make_unique<HostGradient<Real>>(layout_); }
   std::unique_ptr<TrainingState<Real>> make_training_state(const TrainingArrays<Real>& arrays) override {
-    return make_host_training_state<Real>(*this, shape_.tensors, arrays);
+    return make_host_training_state<Real>(*this, layout_, arrays);
   }
 
   const ModelShape& shape() const { return shape_; }

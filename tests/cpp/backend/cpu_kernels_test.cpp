@@ -234,14 +234,35 @@ TEST_CASE("every optimizer moves parameters and moments as the plain loop does")
         (plain ? update_tensor<float> : select_kernels<float>(name).optimizer_loops.update)(update);
       }
       for (size_t i = 0; i < state[0].size(); ++i) CHECK(state[1][i] == doctest::Approx(state[0][i]).epsilon(1e-6));
-      const double squares = select_kernels<float>(name).optimizer_loops.scale_and_square(gradient.data(), n, 2);
-      double truth = 0;
-      for (size_t i = 0; i < gradient.size(); ++i) {
-        CHECK(gradient[i] == 2 * std::sin(static_cast<double>(i)));
-        truth += gradient[i] * gradient[i];
-      }
-      CHECK(squares == doctest::Approx(truth).epsilon(1e-13));
     }
+}
+
+TEST_CASE_TEMPLATE("gradients are added in their order, and the squares of the sum with them", Real, float, double) {
+  for (const std::string& name : available_kernels())
+    for (const Index n : {1, 7, 16, 33, 100})
+      for (const int n_addends : {0, 1, 3, 8})
+        for (const bool overwrite : {true, false}) {
+          CAPTURE(name);
+          std::vector<std::vector<Real>> addends;
+          std::vector<const Real*> pointers;
+          for (int a = 0; a < n_addends; ++a) {
+            std::vector<Real>& addend = addends.emplace_back(n);
+            for (Index i = 0; i < n; ++i)
+              addend[static_cast<size_t>(i)] = static_cast<Real>(std::sin(static_cast<double>(a * n + i)));
+            pointers.push_back(addend.data());
+          }
+          std::vector<double> sum(static_cast<size_t>(n), 0.25), truth = sum;
+          double squares = 0;
+          for (size_t i = 0; i < truth.size(); ++i) {
+            if (overwrite) truth[i] = 0;
+            for (const std::vector<Real>& addend : addends) truth[i] += 0.5 * static_cast<double>(addend[i]);
+            squares += truth[i] * truth[i];
+          }
+          CHECK(select_kernels<Real>(name).optimizer_loops.add_gradients(sum.data(), pointers.data(), n_addends, n, 0.5,
+                                                                         overwrite) ==
+                doctest::Approx(squares).epsilon(1e-13));
+          CHECK(sum == truth);  // a half of a number is exact: only the order of the sum rounds
+        }
 }
 
 TEST_CASE("the generic kernels need no more than vectors of 128 bits, which every 64-bit processor has") {

@@ -28,8 +28,7 @@ KernelTable<Real> make_table(const char* name) {
   table.add_to_table_rows = add_to_table_rows<Real>;
   table.rotate_pairs = rotate_pairs<Real>;
   table.add = add<Real>;
-  table.add_scaled = add_scaled<Real>;
-  table.optimizer_loops = {update_tensor<Real>, scale_and_square};
+  table.optimizer_loops = {update_tensor<Real>, add_gradients<Real>};
   table.attend = attend<Real>;
   table.attend_backward = attend_backward<Real>;
   table.attend_one_head = attend_one_head<Real>;

@@ -1,33 +1,51 @@
-// Loops over all parameters: sums of gradients and the optimizers' updates. They are plain, for the compiler to
-// vectorise with the flags of the instruction set; only the sum of squares needs its order fixed by hand.
+// Loops over all parameters: sums of gradients and the optimizers' updates. The latter are plain, for the compiler to
+// vectorise with the flags of the instruction set.
 #pragma once
 
 #include "cpp/backend/cpu/kernels/simd.h"
 
 namespace agpt::AGPT_KERNELS_NAMESPACE {
 
-template <class Real>
-void add_scaled(double* __restrict sum, const Real* __restrict x, Index n, double scale) {
-  for (Index i = 0; i < n; ++i) sum[i] += scale * static_cast<double>(x[i]);
+// As many numbers as a vector has doubles.
+inline Vector<double> load_doubles(const float* p) {
+  typedef float Half __attribute__((vector_size(AGPT_VECTOR_BYTES / 2), may_alias, aligned(4)));
+  return __builtin_convertvector(*reinterpret_cast<const Half*>(p), Vector<double>);
+}
+inline Vector<double> load_doubles(const double* p) { return load(p); }
+
+// sum (kTogether vectors) (+)= the addends from their number `at` on; adds the squares to `squares`. All addends at once,
+// so that sums stay in registers.
+template <int kTogether, class Real>
+inline void add_vectors(double* sum, const Real* const* addends, int n_addends, Index at, Vector<double> factor,
+                        bool overwrite, Vector<double>* squares) {
+  Vector<double> value[kTogether];
+  for (int v = 0; v < kTogether; ++v) value[v] = overwrite ? Vector<double>{} : load(sum + at + v * kLanes<double>);
+  for (int a = 0; a < n_addends; ++a) {
+    const Real* from = addends[a] + at;
+    for (int v = 0; v < kTogether; ++v) value[v] += factor * load_doubles(from + v * kLanes<double>);
+  }
+  for (int v = 0; v < kTogether; ++v) {
+    store(sum + at + v * kLanes<double>, value[v]);
+    squares[v] += value[v] * value[v];
+  }
 }
 
-inline double scale_and_square(double* x, Index n, double scale) {
+template <class Real>
+double add_gradients(double* sum, const Real* const* addends, int n_addends, Index n, double scale, bool overwrite) {
   constexpr int kWidth = kLanes<double>;
-  Vector<double> even{}, odd{};
+  const Vector<double> factor = broadcast<double>(scale);
+  Vector<double> squares[4] = {};
   Index i = 0;
-  for (; i + 2 * kWidth <= n; i += 2 * kWidth) {
-    const Vector<double> a = load(x + i) * scale, b = load(x + i + kWidth) * scale;
-    store(x + i, a);
-    store(x + i + kWidth, b);
-    even += a * a;
-    odd += b * b;
-  }
-  double sum = sum_of_lanes<double>(even + odd);
+  for (; i + 4 * kWidth <= n; i += 4 * kWidth) add_vectors<4>(sum, addends, n_addends, i, factor, overwrite, squares);
+  for (; i + kWidth <= n; i += kWidth) add_vectors<1>(sum, addends, n_addends, i, factor, overwrite, squares);
+  double total = sum_of_lanes<double>((squares[0] + squares[1]) + (squares[2] + squares[3]));
   for (; i < n; ++i) {
-    x[i] *= scale;
-    sum += x[i] * x[i];
+    double value = overwrite ? 0 : sum[i];
+    for (int a = 0; a < n_addends; ++a) value += scale * static_cast<double>(addends[a][i]);
+    sum[i] = value;
+    total += value * value;
   }
-  return sum;
+  return total;
 }
 
 template <OptimizerKind kind, class Real>
