@@ -119,7 +119,8 @@ struct KernelTable {
 
   /// Numbers that a packed (k, n) matrix takes.
   Index (*packed_size)(Index k, Index n);
-  /// packed = B (k, n) where B(i, j) = b[i * row_step + j * column_step]; columns are padded with zeros.
+  /// packed = B (k, n) where B(i, j) = b[i * row_step + j * column_step], one of the steps 1; columns are padded with
+  /// zeros.
   void (*pack_panels)(const Real* b, Index row_step, Index column_step, Index k, Index n, Real* packed);
   void (*matmul)(const MatmulArgs<Real>& args);
   /// w (k, n) = a' y over `rows` rows, or += where `accumulate`: a (rows, k), y (rows, n).

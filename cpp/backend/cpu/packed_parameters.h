@@ -83,9 +83,10 @@ class PackedParameters {
   void copy(size_t number, std::span<const Real> flat) {
     const TensorShape& tensor = shape_.tensors[number];
     const Index stride = layout_.stride(static_cast<int>(number));
-    for (Index r = 0; r < tensor.rows; ++r)
-      std::memcpy(padded_.data() + layout_.offset[number] + r * stride,
-                  flat.data() + tensor.offset + r * tensor.columns, static_cast<size_t>(tensor.columns) * sizeof(Real));
+    const Index n_runs = stride == tensor.columns ? 1 : tensor.rows, run = tensor.size() / n_runs;
+    for (Index r = 0; r < n_runs; ++r)
+      std::memcpy(padded_.data() + layout_.offset[number] + r * stride, flat.data() + tensor.offset + r * run,
+                  static_cast<size_t>(run) * sizeof(Real));
   }
 
   void pack(const PanelRun& run, std::span<const Real> flat) {

@@ -40,26 +40,34 @@ Index packed_size(Index k, Index n) {
 }
 
 // One vector of columns of a panel: packed[i * width + j] = b[i * row_step + j * column_step] over k rows, columns from
-// `used` on zero. Whole vectors where a row or a column is contiguous, for packing is a few percent of a small step.
+// `used` on zero. A row or a column is contiguous.
 template <class Real>
 inline void pack_vector(const Real* b, Index row_step, Index column_step, Index k, Index used, Index width,
                         Real* packed) {
   constexpr Index kWidth = kLanes<Real>;
-  Index i = 0;
-  if (used == kWidth && column_step == 1) {
-    for (; i < k; ++i) store(packed + i * width, load(b + i * row_step));
-  } else if (used == kWidth && row_step == 1) {
-    for (; i + kWidth <= k; i += kWidth) {
-      Vector<Real> square[kWidth];
+  if (column_step == 1) {
+    for (Index i = 0; i < k; ++i)
+      store(packed + i * width, used == kWidth ? load(b + i * row_step) : load_first(b + i * row_step, used));
+    return;
+  }
+  for (Index i = 0; i < k; i += kWidth) {
+    const Index rows = k - i < kWidth ? k - i : kWidth;
+    Vector<Real> square[kWidth];
+    if (used == kWidth && rows == kWidth) {
       AGPT_UNROLL
       for (Index j = 0; j < kWidth; ++j) square[j] = load(b + i + j * column_step);
-      transpose<Real>(square);
+    } else {
+      for (Index j = 0; j < kWidth; ++j)
+        square[j] = j < used ? load_first(b + i + j * column_step, rows) : Vector<Real>{};
+    }
+    transpose<Real>(square);
+    if (rows == kWidth) {
       AGPT_UNROLL
       for (Index j = 0; j < kWidth; ++j) store(packed + (i + j) * width, square[j]);
+    } else {
+      for (Index j = 0; j < rows; ++j) store(packed + (i + j) * width, square[j]);
     }
   }
-  for (; i < k; ++i)
-    for (Index j = 0; j < kWidth; ++j) packed[i * width + j] = j < used ? b[i * row_step + j * column_step] : Real{0};
 }
 
 template <class Real>

@@ -128,6 +128,28 @@ inline Mask<Real> lanes_below(Index count) {
   return lane_numbers<Real>() < (static_cast<typename Simd<Real>::Integer>(count) - Mask<Real>{});
 }
 
+// The first `count` numbers, at most a vector of them, and zeros: what lies behind them is not read.
+template <class Real>
+inline Vector<Real> load_first(const Real* p, Index count) {
+#if AGPT_VECTOR_BYTES == 64
+  const unsigned first = (1u << count) - 1;
+  if constexpr (sizeof(Real) == sizeof(float))
+    return _mm512_maskz_loadu_ps(static_cast<__mmask16>(first), p);
+  else
+    return _mm512_maskz_loadu_pd(static_cast<__mmask8>(first), p);
+#elif AGPT_VECTOR_BYTES == 32
+  const auto first = reinterpret_cast<__m256i>(lanes_below<Real>(count));
+  if constexpr (sizeof(Real) == sizeof(float))
+    return _mm256_maskload_ps(p, first);
+  else
+    return _mm256_maskload_pd(p, first);
+#else
+  Vector<Real> v{};
+  for (int i = 0; i < count; ++i) v[i] = p[i];
+  return v;
+#endif
+}
+
 // 2^x for x <= 0: x = n + f with |f| <= 1/2, for 2^f the polynomial of degree 5 with the least relative error (7e-8; with
 // rounding 2.2e-7), n added to the exponent (as unsigned bits: the sum passes 2^31). Below 2^-126 the result is 2^-126.
 inline Vector<float> power_of_two(Vector<float> x) {
