@@ -87,21 +87,15 @@ class HostTrainingState final : public TrainingState<Real> {
     for (const double of_part : squares_) squares += of_part;
     const UpdateResult result = {loss / step.weight, std::sqrt(squares) * scale_};
     if (!std::isfinite(result.loss) || !std::isfinite(result.gradient_norm)) return result;
-    share([&](size_t part) {
-      optimizer_step<Real>(config, std::span(&parts_[part].flat, 1), step.number, step.learning_rate,
-                           scale_ * config.clip_factor(result.gradient_norm), arrays_.gradient, arrays_.parameters,
-                           arrays_.moments, loops_);
-    });
+    const OptimizerStep<Real> optimizer(config, step.number, step.learning_rate,
+                                        scale_ * config.clip_factor(result.gradient_norm), arrays_.gradient,
+                                        arrays_.parameters, arrays_.moments, loops_);
+    backend_.share(static_cast<Index>(parts_.size()), static_cast<Index>(arrays_.parameters.size()),
+                   [&](Index part) { optimizer.update(parts_[static_cast<size_t>(part)].flat); });
     return result;
   }
 
  private:
-  template <class Body>
-  void share(Body body) const {
-    backend_.share(static_cast<Index>(parts_.size()), static_cast<Index>(arrays_.parameters.size()),
-                   [&body](Index part) { body(static_cast<size_t>(part)); });
-  }
-
   /// Adds to the rows of a part; returns the sum of the squares of what its gradient is then.
   double add_part(std::span<const Gradient<Real>* const> addends, const Part& part, double scale) const {
     constexpr size_t kMostAtATime = 32;

@@ -78,43 +78,50 @@ double add_gradients(double* sum, const Real* const* addends, int n_addends, Ind
 }
 
 template <class Real>
-void optimizer_step(const OptimizerConfig& config, std::span<const TensorShape> tensors, Index step,
-                    double learning_rate, double gradient_scale, std::span<const double> gradient,
-                    std::span<Real> parameters, std::span<Real> moments, const OptimizerLoops<Real>& loops) {
-  const auto t = static_cast<double>(step);
+OptimizerStep<Real>::OptimizerStep(const OptimizerConfig& config, Index number, double learning_rate,
+                                   double gradient_scale, std::span<const double> gradient, std::span<Real> parameters,
+                                   std::span<Real> moments, const OptimizerLoops<Real>& loops)
+    : loops_(loops),
+      decay_(static_cast<Real>(config.weight_decay)),
+      vector_decay_(config.decay_vectors ? decay_ : Real{0}) {
+  const auto t = static_cast<double>(number);
   const bool is_adam = config.kind == OptimizerKind::adam;
   const bool has_first = is_adam || config.kind == OptimizerKind::momentum;
   const bool has_second = n_moments(config.kind) == 2 || (n_moments(config.kind) == 1 && !has_first);
   const bool corrected = is_adam || config.kind == OptimizerKind::rmsprop_corrected;
-  TensorUpdate<Real> update;
-  update.kind = config.kind;
-  update.beta1 = static_cast<Real>(config.beta1);
-  update.beta2 = static_cast<Real>(config.beta2);
-  update.epsilon = static_cast<Real>(config.epsilon);
-  update.correction1 = static_cast<Real>(is_adam ? 1 / (1 - std::pow(config.beta1, t)) : 1);
-  update.correction2 = static_cast<Real>(corrected ? 1 / (1 - std::pow(config.beta2, t)) : 1);
-  update.learning_rate = static_cast<Real>(learning_rate);
-  update.scale = gradient_scale;
-  for (const TensorShape& tensor : tensors) {
-    update.size = tensor.size();
-    update.gradient = gradient.data() + tensor.offset;
-    update.parameters = parameters.data() + tensor.offset;
-    update.first = has_first ? moments.data() + tensor.offset : nullptr;
-    update.second = has_second ? moments.data() + (has_first ? parameters.size() : 0) + tensor.offset : nullptr;
-    update.decay = static_cast<Real>(tensor.is_vector && !config.decay_vectors ? 0 : config.weight_decay);
-    loops.update(update);
-  }
+  all_ = {.kind = config.kind,
+          .size = 0,
+          .gradient = gradient.data(),
+          .parameters = parameters.data(),
+          .first = has_first ? moments.data() : nullptr,
+          .second = has_second ? moments.data() + (has_first ? parameters.size() : 0) : nullptr,
+          .scale = gradient_scale,
+          .beta1 = static_cast<Real>(config.beta1),
+          .beta2 = static_cast<Real>(config.beta2),
+          .epsilon = static_cast<Real>(config.epsilon),
+          .correction1 = static_cast<Real>(is_adam ? 1 / (1 - std::pow(config.beta1, t)) : 1),
+          .correction2 = static_cast<Real>(corrected ? 1 / (1 - std::pow(config.beta2, t)) : 1),
+          .learning_rate = static_cast<Real>(learning_rate),
+          .decay = 0};
+}
+
+template <class Real>
+void OptimizerStep<Real>::update(const TensorShape& tensor) const {
+  TensorUpdate<Real> update = all_;
+  update.size = tensor.size();
+  update.gradient += tensor.offset;
+  update.parameters += tensor.offset;
+  if (update.first != nullptr) update.first += tensor.offset;
+  if (update.second != nullptr) update.second += tensor.offset;
+  update.decay = tensor.is_vector ? vector_decay_ : decay_;
+  loops_.update(update);
 }
 
 template void update_tensor<float>(const TensorUpdate<float>&);
 template void update_tensor<double>(const TensorUpdate<double>&);
 template double add_gradients<float>(double*, const float* const*, int, Index, double, bool);
 template double add_gradients<double>(double*, const double* const*, int, Index, double, bool);
-template void optimizer_step<float>(const OptimizerConfig&, std::span<const TensorShape>, Index, double, double,
-                                    std::span<const double>, std::span<float>, std::span<float>,
-                                    const OptimizerLoops<float>&);
-template void optimizer_step<double>(const OptimizerConfig&, std::span<const TensorShape>, Index, double, double,
-                                     std::span<const double>, std::span<double>, std::span<double>,
-                                     const OptimizerLoops<double>&);
+template class OptimizerStep<float>;
+template class OptimizerStep<double>;
 
 }  // namespace agpt

@@ -65,11 +65,22 @@ struct OptimizerLoops {
                           bool overwrite) = agpt::add_gradients<Real>;
 };
 
-/// One step, in place. moments holds n_moments() buffers one after the other. gradient is read only; it is multiplied
-/// by gradient_scale first. tensors: the parameters, which say what is a vector.
+/// One step, tensor by tensor and in place: tensors may be updated in any order, and by several threads.
 template <class Real>
-void optimizer_step(const OptimizerConfig& config, std::span<const TensorShape> tensors, Index step,
-                    double learning_rate, double gradient_scale, std::span<const double> gradient,
-                    std::span<Real> parameters, std::span<Real> moments, const OptimizerLoops<Real>& loops = {});
+class OptimizerStep {
+ public:
+  /// moments holds n_moments() buffers one after the other. gradient is read only; it is multiplied by gradient_scale
+  /// first. number: of the step, from 1.
+  OptimizerStep(const OptimizerConfig& config, Index number, double learning_rate, double gradient_scale,
+                std::span<const double> gradient, std::span<Real> parameters, std::span<Real> moments,
+                const OptimizerLoops<Real>& loops = {});
+  /// tensor: any part of the parameters, which says whether it is of a vector.
+  void update(const TensorShape& tensor) const;
+
+ private:
+  OptimizerLoops<Real> loops_;
+  TensorUpdate<Real> all_;  // of all parameters, but for `size` and `decay`
+  Real decay_, vector_decay_;
+};
 
 }  // namespace agpt

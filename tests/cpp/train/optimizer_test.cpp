@@ -58,7 +58,8 @@ TEST_CASE("each optimizer follows its formula, and weight decay spares vectors u
         std::vector<double> moments(parameters.size() * static_cast<size_t>(n_moments(kind)));
         for (int t = 1; t <= 5; ++t) {
           std::fill(gradient.begin(), gradient.end(), 4 * std::sin(t));
-          optimizer_step<double>(config, tensors, t, 0.01, 0.25, gradient, parameters, moments);
+          const OptimizerStep<double> step(config, t, 0.01, 0.25, gradient, parameters, moments);
+          for (const TensorShape& tensor : tensors) step.update(tensor);
         }
         for (const Parameter& parameter : table.parameters())
           CHECK(parameters[static_cast<size_t>(parameter.offset)] ==

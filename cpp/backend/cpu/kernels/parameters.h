@@ -6,10 +6,16 @@
 
 namespace agpt::AGPT_KERNELS_NAMESPACE {
 
-// As many numbers as a vector has doubles.
+// As many numbers as a vector has doubles. GCC makes two conversions of half a vector of the generic one.
 inline Vector<double> load_doubles(const float* p) {
+#if AGPT_VECTOR_BYTES == 64
+  return _mm512_maskz_cvtps_pd(0xff, _mm256_loadu_ps(p));
+#elif AGPT_VECTOR_BYTES == 32
+  return _mm256_cvtps_pd(_mm_loadu_ps(p));
+#else
   typedef float Half __attribute__((vector_size(AGPT_VECTOR_BYTES / 2), may_alias, aligned(4)));
   return __builtin_convertvector(*reinterpret_cast<const Half*>(p), Vector<double>);
+#endif
 }
 inline Vector<double> load_doubles(const double* p) { return load(p); }
 
