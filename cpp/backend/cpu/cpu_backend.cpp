@@ -48,12 +48,10 @@ class CpuBackend final : public HostBackend<Real> {
 
   void set_parameters(std::span<const Real> flat) override { parameters_.set(flat, *this); }
   std::unique_ptr<Stream<Real>> make_stream() override;
-  std::unique_ptr<Gradient<Real>> make_gradient() override {
-    return std::make_unique<HostGradient<Real>>(layout_);
-  }
   std::unique_ptr<EmbeddingTables<Real>> make_embedding_tables(const EmbeddedLinearShape& tables) override {
     return make_cpu_embedding_tables<Real>(tables, shape_, layout_, kernels_, parameters_);
   }
+  std::unique_ptr<Gradient<Real>> make_gradient() override { return std::make_unique<HostGradient<Real>>(layout_); }
   std::unique_ptr<TrainingState<Real>> make_training_state(const TrainingArrays<Real>& arrays) override {
     return make_host_training_state<Real>(*this, layout_, arrays, kernels_.optimizer_loops);
   }
@@ -66,6 +64,7 @@ class CpuBackend final : public HostBackend<Real> {
   const Rotation<Real>& rotation() const { return rotation_; }
   Index parameter_stride(int tensor) const { return layout_.stride(tensor); }
   const Real* parameter(int tensor) const { return parameters_.tensor(tensor); }
+  const Real* rows_of_linear(int layer) const { return parameters_.rows_of_linear(layer); }
 
  private:
   void tabulate_rotation() {
@@ -260,7 +259,7 @@ class CpuStream final : public HostStream<Real>, private AbsorbedAttention<Real>
   void attend_absorbed(int layer, bool has_keys, Index first_tile, Index end_tile, Rows<Real> x, Rows<Real> qkv,
                        Rows<Real> out) override {
     const LinearShape& shape = backend_.shape().linears[static_cast<size_t>(layer)];
-    const ProjectionWeights<Real> weights = {backend_.linear(layer).backward.data(), backend_.parameter(shape.weight),
+    const ProjectionWeights<Real> weights = {backend_.linear(layer).backward.data(), backend_.rows_of_linear(layer),
                                              backend_.parameter_stride(shape.weight), backend_.parameter(shape.bias)};
     absorbed_.attend(weights, has_keys, batch_, first_tile, end_tile, x, qkv, out);
   }

@@ -1,9 +1,11 @@
-// The parameters as the kernels read them: all tensors with padded rows, and matrices of linear layers in panels, in both
-// orientations.
+// The parameters as the kernels read them: matrices of linear layers in panels, in both orientations, all other tensors
+// with padded rows.
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <mutex>
 #include <span>
 #include <utility>
 #include <vector>
@@ -26,26 +28,49 @@ template <class Real>
 class PackedParameters {
  public:
   PackedParameters(const ModelShape& shape, const PaddedLayout& layout, const KernelTable<Real>& kernels)
-      : shape_(shape), layout_(layout), kernels_(kernels), padded_(static_cast<size_t>(layout.size), "the parameters") {
-    for (const LinearShape& linear : shape.linears) add_linear(linear);
+      : shape_(shape),
+        layout_(layout),
+        kernels_(kernels),
+        padded_(static_cast<size_t>(layout.size), "the parameters"),
+        is_unpacked_(shape.linears.size()) {
+    std::vector<char> is_packed(shape.tensors.size(), false);
+    for (const LinearShape& linear : shape.linears) {
+      add_linear(linear);
+      if (!linear.transposed)
+        is_packed[static_cast<size_t>(linear.weight)] = true;  // otherwise it is an embedding, too
+    }
+    for (size_t number = 0; number < is_packed.size(); ++number)
+      if (!is_packed[number]) copied_.push_back(number);
   }
 
   /// flat: all parameters. The threads of the backend share the work.
   void set(std::span<const Real> flat, const HostBackend<Real>& backend) {
-    const size_t n_copies = shape_.tensors.size();
+    for (std::atomic<bool>& is_unpacked : is_unpacked_) is_unpacked = false;
+    const size_t n_copies = copied_.size();
     backend.share(static_cast<Index>(n_copies + panel_runs_.size()), static_cast<Index>(flat.size()), [&](Index part) {
       const auto number = static_cast<size_t>(part);
       if (number < n_copies)
-        copy(number, flat);
+        copy(copied_[number], flat);
       else
         pack(panel_runs_[number - n_copies], flat);
     });
   }
 
   const PackedLinear<Real>& linear(int layer) const { return linears_[static_cast<size_t>(layer)]; }
-  /// The tensor with padded rows, or null for an absent one.
+  /// The tensor with padded rows, or null for an absent one. Weights of linear layers are in linear() instead, but for
+  /// those that are transposed embeddings.
   const Real* tensor(int number) const {
     return number < 0 ? nullptr : padded_.data() + layout_.offset[static_cast<size_t>(number)];
+  }
+  /// The weights of a layer with padded rows, written when they are first asked for: training never does.
+  const Real* rows_of_linear(int layer) const {
+    const auto number = static_cast<size_t>(layer);
+    if (!is_unpacked_[number].load(std::memory_order_acquire)) {
+      const std::lock_guard lock(unpacking_);
+      if (!is_unpacked_[number].load(std::memory_order_relaxed)) unpack(number);
+      is_unpacked_[number].store(true, std::memory_order_release);
+    }
+    return tensor(shape_.linears[number].weight);
   }
 
  private:
@@ -102,11 +127,28 @@ class PackedParameters {
                          panels + rows * run.begin);
   }
 
+  void unpack(size_t layer) const {
+    const PackedLinear<Real>& packed = linears_[layer];
+    const LinearShape& shape = shape_.linears[layer];
+    if (shape.transposed) return;
+    Real* rows = padded_.data() + layout_.offset[static_cast<size_t>(shape.weight)];
+    const Index stride = layout_.stride(shape.weight);
+    const Real* from = packed.forward.data();
+    for (Index first = 0; first < packed.outputs; first += kernels_.panel_width) {
+      const Index width = kernels_.packed_size(1, std::min<Index>(kernels_.panel_width, packed.outputs - first));
+      for (Index r = 0; r < packed.inputs; ++r, from += width)
+        std::memcpy(rows + r * stride + first, from, static_cast<size_t>(width) * sizeof(Real));
+    }
+  }
+
   const ModelShape& shape_;
   const PaddedLayout& layout_;
   const KernelTable<Real>& kernels_;
-  AlignedBuffer<Real> padded_;
+  mutable AlignedBuffer<Real> padded_;
   std::vector<PackedLinear<Real>> linears_;
+  std::vector<size_t> copied_;                          // tensors that tensor() has
+  mutable std::vector<std::atomic<bool>> is_unpacked_;  // by linear layer
+  mutable std::mutex unpacking_;
   std::vector<PanelRun> panel_runs_;  // all packed matrices, cut for threads to share
 };
 
