@@ -163,17 +163,15 @@ class CpuEmbeddingTables final : public EmbeddingTables<Real> {
 
   /// sums_ = what the gradients have kept, if any has.
   bool add_up(std::span<const Gradient<Real>* const> gradients) {
-    totals_.assign(static_cast<size_t>(sums_size()), 0.0);
-    bool has_any = false;
-    for (const Gradient<Real>* gradient : gradients) {
-      const Real* const kept = static_cast<const HostGradient<Real>*>(gradient)->table();
-      if (kept == nullptr) continue;
-      kernels_.add_scaled(totals_.data(), kept, sums_size(), 1);
-      has_any = true;
-    }
+    kept_.clear();
+    for (const Gradient<Real>* gradient : gradients)
+      if (const Real* const kept = static_cast<const HostGradient<Real>*>(gradient)->table()) kept_.push_back(kept);
+    totals_.resize(static_cast<size_t>(sums_size()));
+    kernels_.optimizer_loops.add_gradients(totals_.data(), kept_.data(), static_cast<int>(kept_.size()), sums_size(), 1,
+                                           true);
     sums_.grow(totals_.size(), kPurpose);
     std::transform(totals_.begin(), totals_.end(), sums_.data(), [](double total) { return static_cast<Real>(total); });
-    return has_any;
+    return !kept_.empty();
   }
 
   /// From sums of dy by token to those of scale * dy, the column sums, and what the norm takes away of each embedding.
@@ -224,7 +222,8 @@ class CpuEmbeddingTables final : public EmbeddingTables<Real> {
   const Index n_tokens_, n_positions_, n_rows_, d_, outputs_;
   AlignedBuffer<Real> centred_, inputs_, table_, constant_;
   AlignedBuffer<Real> sums_, dinputs_;
-  std::vector<Real> scales_;    // (tokens), where there are no positions
+  std::vector<Real> scales_;  // (tokens), where there are no positions
+  std::vector<const Real*> kept_;
   std::vector<double> totals_;  // of the gradients' sums
 };
 
