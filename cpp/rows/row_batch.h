@@ -2,6 +2,7 @@
 // that the walker, the kernels and the loss know.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "cpp/base/tile.h"
@@ -53,7 +54,29 @@ struct RowBatch {
   int32_t begin_row(Token row_token, int32_t row_position, int32_t row_parent);
   void add_target(Token target, double target_mass);
   void end_row();
+  /// Appends ghost rows that read `tokens`, each below the one before it, the first below row `parent` (-1: it is a
+  /// root). Returns the last row of the chain, `parent` where there is no token.
+  template <class Id>
+  int32_t append_ghosts(std::span<const Id> tokens, int32_t parent);
 };
+
+template <class Id>
+int32_t RowBatch::append_ghosts(std::span<const Id> tokens, int32_t parent) {
+  const size_t first = token.size(), end = first + tokens.size();
+  int32_t next_position = parent < 0 ? 0 : position[static_cast<size_t>(parent)] + 1;
+  token.insert(token.end(), tokens.begin(), tokens.end());
+  position.resize(end);
+  this->parent.resize(end);
+  weight.resize(end);
+  target_begin.resize(end + 1, static_cast<int32_t>(target_token.size()));
+  for (size_t row = first; row < end; ++row) {
+    position[row] = next_position++;
+    this->parent[row] = parent;
+    parent = static_cast<int32_t>(row);
+  }
+  if (n_positions == 0) n_leading_ghosts += static_cast<Index>(tokens.size());
+  return parent;
+}
 
 /// Cuts the rows into tiles of at most `tile_rows` (<= 64) and lists the keys of each: the rows on the path to its
 /// first row, then its own rows; bit i of a key's mask says that the tile's row i descends from it (or is it). The rows

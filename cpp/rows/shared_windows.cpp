@@ -17,33 +17,40 @@ void sort_by_beginning(const TokenView& text, std::vector<ScoredWindow>& windows
   });
 }
 
-void append_shared_windows(const TokenView& text, std::span<const ScoredWindow> windows, RowBatch& batch) {
+namespace {
+
+template <class Id>
+void append_windows(std::span<const Id> text, std::span<const ScoredWindow> windows, RowBatch& batch) {
   std::vector<int32_t> path;       // context rows of the window at hand
   std::vector<int32_t> last_rows;  // last context row of every window, -1 for none
-  const auto append = [&](Index at, Index position, int32_t parent, bool is_scored) {
-    const int32_t row = batch.begin_row(text[at], static_cast<int32_t>(position), parent);
-    if (is_scored) batch.add_target(text[at + 1], 1);
-    batch.end_row();
-    return row;
-  };
-  const ScoredWindow* before = nullptr;
+  std::span<const Id> before;      // the context of the window before
   for (const ScoredWindow& window : windows) {
-    size_t shared = 0;
-    const auto most = std::min(path.size(), static_cast<size_t>(window.first_scored));
-    while (shared < most &&
-           text[window.begin + static_cast<Index>(shared)] == text[before->begin + static_cast<Index>(shared)])
-      ++shared;
+    const auto context = text.subspan(static_cast<size_t>(window.begin), static_cast<size_t>(window.first_scored));
+    const auto shared = static_cast<size_t>(std::ranges::mismatch(context, before).in1 - context.begin());
     path.resize(shared);
-    for (auto i = static_cast<Index>(shared); i < window.first_scored; ++i)
-      path.push_back(append(window.begin + i, i, path.empty() ? -1 : path.back(), false));
-    last_rows.push_back(path.empty() ? -1 : path.back());
-    before = &window;
+    const int32_t last = batch.append_ghosts(context.subspan(shared), path.empty() ? -1 : path.back());
+    for (auto row = static_cast<int32_t>(batch.n_rows() - static_cast<Index>(context.size() - shared)); row <= last;
+         ++row)
+      path.push_back(row);
+    last_rows.push_back(last);
+    before = context;
   }
   for (size_t w = 0; w < windows.size(); ++w) {
+    const ScoredWindow& window = windows[w];
     int32_t parent = last_rows[w];
-    for (Index i = windows[w].first_scored; windows[w].begin + i + 1 < windows[w].end; ++i)
-      parent = append(windows[w].begin + i, i, parent, true);
+    for (Index i = window.first_scored; window.begin + i + 1 < window.end; ++i) {
+      const auto at = static_cast<size_t>(window.begin + i);
+      parent = batch.begin_row(text[at], static_cast<int32_t>(i), parent);
+      batch.add_target(text[at + 1], 1);
+      batch.end_row();
+    }
   }
+}
+
+}  // namespace
+
+void append_shared_windows(const TokenView& text, std::span<const ScoredWindow> windows, RowBatch& batch) {
+  text.visit([&](auto tokens) { append_windows(tokens, windows, batch); });
 }
 
 }  // namespace agpt

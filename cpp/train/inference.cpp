@@ -52,16 +52,6 @@ void Inference<Real>::require_known(std::span<const Token> tokens) const {
 }
 
 template <class Real>
-int32_t Inference<Real>::append_chain(std::span<const Token> tokens, int32_t parent) {
-  for (const Token token : tokens) {
-    const int32_t position = parent < 0 ? 0 : batch_.position[static_cast<size_t>(parent)] + 1;
-    parent = batch_.begin_row(token, position, parent);
-    batch_.end_row();
-  }
-  return parent;
-}
-
-template <class Real>
 Rows<Real> Inference<Real>::compute(Index begin, Index scored, Index capacity, bool keeps_stages) {
   const FlushDenormals flush;
   batch_.n_leading_ghosts = scored;
@@ -76,7 +66,7 @@ Rows<Real> Inference<Real>::compute_chain(std::span<const Token> tokens, bool ke
                                                                       " tokens, but the model's context is " +
                                                                       std::to_string(model_.context));
   batch_.clear();
-  append_chain(tokens, -1);
+  batch_.append_ghosts(tokens, -1);
   first_layer_.stop();
   return compute(0, 0, batch_.n_rows(), keeps_stages);
 }
@@ -165,7 +155,7 @@ std::vector<std::vector<Token>> Inference<Real>::generate(std::span<const Token>
   for (Index first = 0; first < config.n_samples; first += at_a_time) {
     if (reads_again || first == 0) {
       batch_.clear();
-      append_chain(read, -1);
+      batch_.append_ghosts(std::span(read), -1);
       behind_prompt = rows_from(compute(0, n_read - 1, capacity), model_.vocab_size, n_read - 1);
     } else {
       batch_.keep_first(n_read);
@@ -215,7 +205,8 @@ void Inference<Real>::write(std::span<Sample> samples, std::span<const Real> beh
     const Index begin = make_room(samples, config, capacity);
     first_row = batch_.n_rows();  // of the rows before it no logits are needed
     for (Sample& sample : samples)
-      if (!sample.has_ended) sample.last_row = append_chain(std::span(sample.text).last(1), sample.last_row);
+      if (!sample.has_ended)
+        sample.last_row = batch_.append_ghosts(std::span<const Token>(sample.text).last(1), sample.last_row);
     rows = rows_from(compute(begin, first_row, capacity), columns, first_row);
   }
 }
@@ -241,7 +232,7 @@ Index Inference<Real>::make_room(std::span<Sample> samples, const GenerationConf
   for (Sample& sample : samples) {
     if (!is_full || sample.has_ended) continue;
     const std::vector<Token> read = reread_of(sample.text, config);
-    sample.last_row = append_chain(std::span(read).first(read.size() - 1), -1);
+    sample.last_row = batch_.append_ghosts(std::span(read).first(read.size() - 1), -1);
     if (batch_.n_rows() - begin < kRowsReadTogether) continue;
     compute(begin, batch_.n_rows(), capacity);
     begin = batch_.n_rows();

@@ -68,8 +68,6 @@ class Inference {
   /// Where the context is full, begins anew with the ends of the texts up to their last tokens. Returns the first row
   /// that has not been computed.
   Index make_room(std::span<Sample> samples, const GenerationConfig& config, Index capacity);
-  /// Appends the tokens as a chain below `parent` and returns the last row.
-  int32_t append_chain(std::span<const Token> tokens, int32_t parent);
   /// Computes the logits of the tokens as the one chain of the batch, with all stages on the way if they are kept.
   Rows<Real> compute_chain(std::span<const Token> tokens, bool keeps_stages);
   /// The rows from `begin` to the end of the batch, in host memory, packed row-major.
