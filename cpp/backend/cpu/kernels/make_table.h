@@ -8,6 +8,7 @@
 #include "cpp/backend/cpu/kernels/multiply_rows.h"
 #include "cpp/backend/cpu/kernels/parameters.h"
 #include "cpp/backend/cpu/kernels/table_rows.h"
+#include "cpp/backend/cpu/kernels/weight_gradient.h"
 
 namespace agpt::AGPT_KERNELS_NAMESPACE {
 

@@ -4,6 +4,7 @@
 
 #include "cpp/backend/cpu/kernels/activation.h"
 #include "cpp/backend/cpu/kernels/simd.h"
+#include "cpp/backend/cpu/kernels/zeros.h"
 
 namespace agpt::AGPT_KERNELS_NAMESPACE {
 
@@ -26,10 +27,6 @@ constexpr int rows_in_registers(int vectors) {
 constexpr Index kDepthBlock = 64;    // rows of B in a slice: one panel's slice stays in the first-level cache
 constexpr Index kLongestDepth = 96;  // a shorter sum is not cut
 constexpr Index kRowBlock = 96;      // rows of A that stay in cache over all panels
-
-// Rows summed into one visit of a weight block: as many as the caches hold, and more for weights that they do not hold,
-// because each visit reads and writes them all.
-constexpr Index gradient_rows(Index k, Index n) { return k * n > 65536 ? 256 : 128; }
 
 template <class Real>
 constexpr Index kPanelWidth = kPanelVectors * kLanes<Real>;
@@ -99,7 +96,20 @@ struct BlockArgs {
   Index other_stride;
 };
 
-template <class Real, int kRows, int kVectors>
+// Adds row x of A times the slice of B to the sums, leaving zeros of A out; the same bits.
+template <class Real, int kVectors>
+inline void multiply_nonzeros(const Real* a, Index depth, const Real* b, Vector<Real>* sum) {
+  constexpr int kWidth = kLanes<Real>;
+  for (uint64_t left = nonzeros(a, depth); left != 0; left &= left - 1) {
+    const Index k = __builtin_ctzll(left);
+    const Vector<Real> x = broadcast<Real>(a[k]);
+    const Real* row = b + k * kVectors * kWidth;
+    AGPT_UNROLL
+    for (int j = 0; j < kVectors; ++j) sum[j] += x * load(row + j * kWidth);
+  }
+}
+
+template <class Real, int kRows, int kVectors, bool kSkipsZeros = false>
 inline void multiply_block(const BlockArgs<Real>& args) {
   constexpr int kWidth = kLanes<Real>;
   Vector<Real> sum[kRows][kVectors];
@@ -111,7 +121,8 @@ inline void multiply_block(const BlockArgs<Real>& args) {
   }
   const Real *a = args.a, *b = args.b;
   const Index a_stride = args.a_stride;
-  for (Index k = 0; k < args.depth; ++k, b += kVectors * kWidth) {
+  if constexpr (kSkipsZeros) multiply_nonzeros<Real, kVectors>(a, args.depth, b, sum[0]);
+  for (Index k = 0; k < args.depth && !kSkipsZeros; ++k, b += kVectors * kWidth) {
     Vector<Real> columns[kVectors];
     AGPT_UNROLL
     for (int j = 0; j < kVectors; ++j) columns[j] = load(b + j * kWidth);
@@ -149,11 +160,11 @@ inline void multiply_last_rows(Index rows, const BlockArgs<Real>& args) {
   }
 }
 
-template <class Real, int kVectors>
+template <class Real, int kVectors, bool kSkipsZeros = false>
 inline void multiply_panel(Index rows, BlockArgs<Real> args) {
-  constexpr int kRows = rows_in_registers(kVectors);
+  constexpr int kRows = kSkipsZeros ? 1 : rows_in_registers(kVectors);
   for (; rows >= kRows; rows -= kRows) {
-    multiply_block<Real, kRows, kVectors>(args);
+    multiply_block<Real, kRows, kVectors, kSkipsZeros>(args);
     args.a += kRows * args.a_stride;
     args.c += kRows * args.c_stride;
     if (args.residual != nullptr) args.residual += kRows * args.residual_stride;
@@ -217,97 +228,15 @@ void matmul(const MatmulArgs<Real>& m) {
         block.c = c;
         block.c_stride = m.c_stride;
         set_finish(m, k + block.depth < m.k, row, column, block);
-        multiply_narrow_panel<Real, kPanelVectors>(vectors, rows, block);
+        if (vectors == kPanelVectors && block.depth <= kMaskedColumns &&
+            has_many_zeros(block.a, block.a_stride, rows, block.depth))
+          multiply_panel<Real, kPanelVectors, true>(rows, block);
+        else
+          multiply_narrow_panel<Real, kPanelVectors>(vectors, rows, block);
       }
       panel += m.k * vectors * kLanes<Real>;
     }
   }
-}
-
-// w (kColumns of a, kVectors of y) (+)= a' y over `rows` rows, the block of w in registers.
-template <class Real, int kColumns, int kVectors>
-inline void accumulate_block(const Real* a, Index a_stride, const Real* y, Index y_stride, Index rows, Real* w,
-                             Index w_stride, bool accumulate) {
-  constexpr int kWidth = kLanes<Real>;
-  Vector<Real> sum[kColumns][kVectors];
-  AGPT_UNROLL
-  for (int i = 0; i < kColumns; ++i) AGPT_UNROLL
-  for (int j = 0; j < kVectors; ++j) sum[i][j] = accumulate ? load(w + i * w_stride + j * kWidth) : Vector<Real>{};
-  for (Index r = 0; r < rows; ++r, a += a_stride, y += y_stride) {
-    Vector<Real> row[kVectors];
-    AGPT_UNROLL
-    for (int j = 0; j < kVectors; ++j) row[j] = load(y + j * kWidth);
-    AGPT_UNROLL
-    for (int i = 0; i < kColumns; ++i) {
-      const Vector<Real> x = broadcast<Real>(a[i]);
-      AGPT_UNROLL
-      for (int j = 0; j < kVectors; ++j) sum[i][j] += x * row[j];
-    }
-  }
-  AGPT_UNROLL
-  for (int i = 0; i < kColumns; ++i) AGPT_UNROLL
-  for (int j = 0; j < kVectors; ++j) store(w + i * w_stride + j * kWidth, sum[i][j]);
-}
-
-template <class Real, int kVectors, int kColumns>
-inline void accumulate_last_columns(Index columns, const Real* a, Index a_stride, const Real* y, Index y_stride,
-                                    Index rows, Real* w, Index w_stride, bool accumulate) {
-  if constexpr (kColumns > 0) {
-    if (columns == kColumns)
-      accumulate_block<Real, kColumns, kVectors>(a, a_stride, y, y_stride, rows, w, w_stride, accumulate);
-    else
-      accumulate_last_columns<Real, kVectors, kColumns - 1>(columns, a, a_stride, y, y_stride, rows, w, w_stride,
-                                                            accumulate);
-  }
-}
-
-template <class Real, int kVectors>
-inline void accumulate_panel(Index vectors, const Real* a, Index a_stride, const Real* y, Index y_stride, Index rows,
-                             Index k, Real* w, Index w_stride, bool accumulate) {
-  if constexpr (kVectors > 0) {
-    if (vectors != kVectors)
-      return accumulate_panel<Real, kVectors - 1>(vectors, a, a_stride, y, y_stride, rows, k, w, w_stride, accumulate);
-    constexpr int kColumns = rows_in_registers(kVectors);
-    for (; k >= kColumns; k -= kColumns, a += kColumns, w += kColumns * w_stride)
-      accumulate_block<Real, kColumns, kVectors>(a, a_stride, y, y_stride, rows, w, w_stride, accumulate);
-    accumulate_last_columns<Real, kVectors, kColumns - 1>(k, a, a_stride, y, y_stride, rows, w, w_stride, accumulate);
-  }
-}
-
-template <class Real>
-void matmul_transposed(const Real* a, Index a_stride, const Real* y, Index y_stride, Index rows, Index k, Index n,
-                       Real* w, Index w_stride, bool accumulate) {
-  const Index row_block = gradient_rows(k, n);
-  for (Index row = 0; row < rows; row += row_block) {
-    const Index used_rows = rows - row < row_block ? rows - row : row_block;
-    for (Index column = 0; column < n; column += kPanelWidth<Real>) {
-      const Index used = n - column < kPanelWidth<Real> ? n - column : kPanelWidth<Real>;
-      accumulate_panel<Real, kPanelVectors>((used + kLanes<Real> - 1) / kLanes<Real>, a + row * a_stride, a_stride,
-                                            y + row * y_stride + column, y_stride, used_rows, k, w + column, w_stride,
-                                            accumulate || row > 0);
-    }
-  }
-}
-
-// Several vectors of columns at a time: each is a chain of additions, which wait for each other.
-template <class Real, int kVectors>
-inline void add_columns(const Real* y, Index stride, Index rows, Real* sum) {
-  Vector<Real> total[kVectors];
-  AGPT_UNROLL
-  for (int j = 0; j < kVectors; ++j) total[j] = load(sum + j * kLanes<Real>);
-  for (Index r = 0; r < rows; ++r, y += stride) AGPT_UNROLL
-  for (int j = 0; j < kVectors; ++j) total[j] += load(y + j * kLanes<Real>);
-  AGPT_UNROLL
-  for (int j = 0; j < kVectors; ++j) store(sum + j * kLanes<Real>, total[j]);
-}
-
-template <class Real>
-void column_sums(const Real* y, Index stride, Index rows, Index n, Real* sum) {
-  constexpr int kVectors = 4;
-  Index column = 0;
-  for (; column + (kVectors - 1) * kLanes<Real> < n; column += kVectors * kLanes<Real>)
-    add_columns<Real, kVectors>(y + column, stride, rows, sum + column);
-  for (; column < n; column += kLanes<Real>) add_columns<Real, 1>(y + column, stride, rows, sum + column);
 }
 
 }  // namespace agpt::AGPT_KERNELS_NAMESPACE
