@@ -83,9 +83,10 @@ template <class Real>
 struct BlockArgs {
   const Real* a;
   Index a_stride, depth;
-  const Real* b;         // slice of a panel
-  const Real* bias;      // null: start from 0
-  const Real* residual;  // null: nothing is added; c itself to accumulate
+  const uint64_t* nonzero;  // where zeros are left out: for each row, which of its numbers are not 0
+  const Real* b;            // slice of a panel
+  const Real* bias;         // null: start from 0
+  const Real* residual;     // null: nothing is added; c itself to accumulate
   Index residual_stride;
   Real* c;
   Index c_stride;
@@ -96,11 +97,11 @@ struct BlockArgs {
   Index other_stride;
 };
 
-// Adds row x of A times the slice of B to the sums, leaving zeros of A out; the same bits.
+// Adds a row of A times the slice of B to the sums, leaving zeros out; the same bits.
 template <class Real, int kVectors>
-inline void multiply_nonzeros(const Real* a, Index depth, const Real* b, Vector<Real>* sum) {
+inline void multiply_nonzeros(const Real* a, uint64_t nonzero, const Real* b, Vector<Real>* sum) {
   constexpr int kWidth = kLanes<Real>;
-  for (uint64_t left = nonzeros(a, depth); left != 0; left &= left - 1) {
+  for (uint64_t left = nonzero; left != 0; left &= left - 1) {
     const Index k = __builtin_ctzll(left);
     const Vector<Real> x = broadcast<Real>(a[k]);
     const Real* row = b + k * kVectors * kWidth;
@@ -121,7 +122,7 @@ inline void multiply_block(const BlockArgs<Real>& args) {
   }
   const Real *a = args.a, *b = args.b;
   const Index a_stride = args.a_stride;
-  if constexpr (kSkipsZeros) multiply_nonzeros<Real, kVectors>(a, args.depth, b, sum[0]);
+  if constexpr (kSkipsZeros) multiply_nonzeros<Real, kVectors>(a, *args.nonzero, b, sum[0]);
   for (Index k = 0; k < args.depth && !kSkipsZeros; ++k, b += kVectors * kWidth) {
     Vector<Real> columns[kVectors];
     AGPT_UNROLL
@@ -167,6 +168,7 @@ inline void multiply_panel(Index rows, BlockArgs<Real> args) {
     multiply_block<Real, kRows, kVectors, kSkipsZeros>(args);
     args.a += kRows * args.a_stride;
     args.c += kRows * args.c_stride;
+    if constexpr (kSkipsZeros) args.nonzero += kRows;
     if (args.residual != nullptr) args.residual += kRows * args.residual_stride;
     if (args.relu_output != nullptr) args.relu_output += kRows * args.other_stride;
     if (args.other != nullptr) args.other += kRows * args.other_stride;
@@ -229,10 +231,15 @@ void matmul(const MatmulArgs<Real>& m) {
         block.c_stride = m.c_stride;
         set_finish(m, k + block.depth < m.k, row, column, block);
         if (vectors == kPanelVectors && block.depth <= kMaskedColumns &&
-            has_many_zeros(block.a, block.a_stride, rows, block.depth))
+            has_many_zeros(block.a, block.a_stride, rows, block.depth)) {
+          // Before the products, or each row would wait for its mask behind those of the row before it.
+          uint64_t nonzero[kRowBlock];
+          for (Index r = 0; r < rows; ++r) nonzero[r] = nonzeros(block.a + r * block.a_stride, block.depth);
+          block.nonzero = nonzero;
           multiply_panel<Real, kPanelVectors, true>(rows, block);
-        else
+        } else {
           multiply_narrow_panel<Real, kPanelVectors>(vectors, rows, block);
+        }
       }
       panel += m.k * vectors * kLanes<Real>;
     }
