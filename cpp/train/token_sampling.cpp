@@ -14,9 +14,9 @@ namespace {
 
 // An excluded token has a logit of -infinity; the largest one is a number all the same.
 void require_finite(std::span<const double> logits, double top) {
-  bool has_nan = false;
-  for (const double logit : logits) has_nan |= std::isnan(logit);
-  if (has_nan || !std::isfinite(top))
+  int64_t n_nan = 0;  // a count, for then the loop is one over vectors
+  for (const double logit : logits) n_nan += std::isnan(logit);
+  if (n_nan > 0 || !std::isfinite(top))
     throw NonFiniteError("the logits of the next token are not finite: the model diverged, use one from before that");
 }
 

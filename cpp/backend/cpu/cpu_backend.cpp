@@ -212,20 +212,12 @@ class CpuStream final : public HostStream<Real>, private AbsorbedAttention<Real>
   }
 
   void attend(Index first_tile, Index end_tile, Rows<Real> qkv, Rows<Real> out, Real* saved) override {
-    AttentionArgs<Real> args = attention_args(qkv);
-    args.out_stride = out.stride;
-    const bool by_four = !args.is_saved && heads_go_by_four();
-    for_each_tile_head(first_tile, end_tile, saved, qkv, args, [&](Index column) {
-      args.out = out.data + column;
-      if (!args.is_saved) {
-        workspace_.grow(static_cast<size_t>(n_keys(*args.tile) * kernels_.lanes), "attention workspace");
-        args.saved = workspace_.data();
-      }
-      if (!by_four || args.tile->n_rows > 1)
-        kernels_.attend(args);
-      else if (column / args.width % 4 == 0)
-        kernels_.attend_four_heads(single_query(args));
-    });
+    if (keeps_attention() || !heads_go_by_four()) return attend_by_head(first_tile, end_tile, qkv, out, saved);
+    for (Index t = first_tile; t < end_tile; ++t)
+      if (batch_.tiles[static_cast<size_t>(t)].n_rows == 1)
+        attend_by_four(t, qkv, out);
+      else
+        attend_by_head(t, t + 1, qkv, out, saved);
   }
 
   void attend_backward(Index first_tile, Index end_tile, Rows<Real> qkv, Rows<Real> dout, const Real* saved,
@@ -353,18 +345,36 @@ class CpuStream final : public HostStream<Real>, private AbsorbedAttention<Real>
     return args;
   }
 
-  /// The only row of a tile, in heads side by side.
-  static HeadsArgs<Real> single_query(const AttentionArgs<Real>& tile_args) {
-    const Tile& tile = *tile_args.tile;
+  void attend_by_head(Index first_tile, Index end_tile, Rows<Real> qkv, Rows<Real> out, Real* saved) {
+    AttentionArgs<Real> args = attention_args(qkv);
+    args.out_stride = out.stride;
+    for_each_tile_head(first_tile, end_tile, saved, qkv, args, [&](Index column) {
+      args.out = out.data + column;
+      if (!args.is_saved) {
+        workspace_.grow(static_cast<size_t>(n_keys(*args.tile) * kernels_.lanes), "attention workspace");
+        args.saved = workspace_.data();
+      }
+      kernels_.attend(args);
+    });
+  }
+
+  /// attend() of a tile of one row, where heads_go_by_four().
+  void attend_by_four(Index tile_number, Rows<Real> qkv, Rows<Real> out) {
+    const Tile& tile = batch_.tiles[static_cast<size_t>(tile_number)];
+    const Index d = backend_.model_width(), width = backend_.shape().heads.front();
+    workspace_.grow(static_cast<size_t>(n_keys(tile) * kernels_.lanes), "attention workspace");
     HeadsArgs<Real> args{};
-    args.rows = tile_args.key_row + tile.key_begin, args.n_keys = static_cast<int>(n_keys(tile));
-    args.scale = tile_args.scale;
-    args.q = tile_args.q + tile.first_row * tile_args.qkv_stride;
-    args.k = tile_args.k, args.v = tile_args.v, args.k_stride = args.v_stride = tile_args.qkv_stride;
-    args.out = tile_args.out + tile.first_row * tile_args.out_stride;
-    args.q_step = args.k_step = args.v_step = args.out_step = args.k_columns = args.v_columns = tile_args.width;
-    args.p = tile_args.saved;
-    return args;
+    args.rows = batch_.key_row.data() + tile.key_begin, args.n_keys = static_cast<int>(n_keys(tile));
+    args.scale = static_cast<Real>(1 / std::sqrt(static_cast<double>(width)));
+    args.k_stride = args.v_stride = qkv.stride;
+    args.q_step = args.k_step = args.v_step = args.out_step = args.k_columns = args.v_columns = width;
+    args.p = workspace_.data();
+    for (Index column = 0; column < d; column += 4 * width) {
+      args.q = qkv.from(tile.first_row).data + column;
+      args.k = qkv.data + d + column, args.v = qkv.data + 2 * d + column;
+      args.out = out.from(tile.first_row).data + column;
+      kernels_.attend_four_heads(args);
+    }
   }
 
   // Sets tile, head, q, k, v and the saved probabilities of every (tile, head), then calls body(first column of the
