@@ -126,9 +126,6 @@ template <class Real>
 std::vector<StageView<Real>> Transformer<Real>::stages() {
   const Index d = config_.d_model;
   std::vector<StageView<Real>> stages;
-  const auto input_of = [&](int layer) {
-    return layer < config_.n_layers ? layer_rows(layer).input : scratch(kFinalInput, d);
-  };
   stages.push_back({"embedding", config_.embedding_norm ? scratch(kEmbedding, d) : input_of(0), d});
   if (config_.embedding_norm) stages.push_back({"embedding_norm", input_of(0), d});
   for (int layer = 0; layer < config_.n_layers; ++layer) {
@@ -150,24 +147,33 @@ std::vector<StageView<Real>> Transformer<Real>::stages() {
 }
 
 template <class Real>
-typename Transformer<Real>::LayerRows Transformer<Real>::layer_rows(int layer) {
-  const auto slots_of = [](int number) { return kFirstLayerSlot + kSlotsPerLayer * number; };
+int Transformer<Real>::slot_of(int layer, LayerSlot slot) const {
   // Layers that need nothing of one another work in the same memory, which stays in cache.
-  const int slot = slots_of(kept_ == Kept::everything ? layer : 0),
-            qkv_slot = slots_of(kept_ == Kept::nothing ? 0 : layer) + kQkv;
+  const bool is_shared = kept_ == Kept::nothing || (kept_ == Kept::keys_and_values && slot != kQkv);
+  return kFirstLayerSlot + kSlotsPerLayer * (is_shared ? 0 : layer) + slot;
+}
+
+template <class Real>
+Rows<Real> Transformer<Real>::input_of(int layer) {
+  return scratch(layer < config_.n_layers ? slot_of(layer, kInput) : int{kFinalInput}, config_.d_model);
+}
+
+template <class Real>
+typename Transformer<Real>::LayerRows Transformer<Real>::layer_rows(int layer) {
   const Index d = config_.d_model, wide = config_.d_ff;
   LayerRows rows;
-  rows.input = scratch(slot + kInput, d);
-  rows.normed1 = scratch(slot + kNormed1, d);
-  rows.statistics1 = scratch(slot + kStatistics1, 2);
-  rows.qkv = stream_.scratch(qkv_slot, capacity_, 3 * d);
-  rows.attention = scratch(slot + kAttention, d);
-  rows.middle = scratch(slot + kMiddle, d);
-  rows.normed2 = scratch(slot + kNormed2, d);
-  rows.statistics2 = scratch(slot + kStatistics2, 2);
-  rows.hidden = scratch(slot + kHidden, wide);
+  rows.input = input_of(layer);
+  rows.normed1 = scratch(slot_of(layer, kNormed1), d);
+  rows.statistics1 = scratch(slot_of(layer, kStatistics1), 2);
+  rows.qkv = stream_.scratch(slot_of(layer, kQkv), capacity_, 3 * d);
+  rows.attention = scratch(slot_of(layer, kAttention), d);
+  rows.middle = scratch(slot_of(layer, kMiddle), d);
+  rows.normed2 = scratch(slot_of(layer, kNormed2), d);
+  rows.statistics2 = scratch(slot_of(layer, kStatistics2), 2);
+  rows.hidden = scratch(slot_of(layer, kHidden), wide);
   // The gradient of relu needs only the sign of its input, which its output has too: one matrix serves both.
-  rows.hidden_before = config_.activation == Activation::relu ? rows.hidden : scratch(slot + kHiddenBefore, wide);
+  rows.hidden_before =
+      config_.activation == Activation::relu ? rows.hidden : scratch(slot_of(layer, kHiddenBefore), wide);
   return rows;
 }
 
@@ -213,7 +219,7 @@ template <class Real>
 void Transformer<Real>::forward(Index begin, Index end, Index scored, Index first_tile, Index scored_tile,
                                 Index end_tile) {
   const Index d = config_.d_model;
-  const Rows<Real> first = config_.n_layers > 0 ? layer_rows(0).input : scratch(kFinalInput, d);
+  const Rows<Real> first = input_of(0);
   if (config_.embedding_norm) {
     const Rows<Real> embedded = scratch(kEmbedding, d);
     stream_.embed(table_.embedding, table_.position_embedding, begin, end, embedded);
@@ -232,14 +238,14 @@ void Transformer<Real>::forward_layer(int layer, Index begin, Index end, Index s
                                       Index end_tile) {
   const BlockParameters& block = table_.blocks[static_cast<size_t>(layer)];
   const LayerRows rows = layer_rows(layer);
+  const Rows<Real> output = input_of(layer + 1);
   const Index d = config_.d_model;
-  const Rows<Real> output = layer + 1 < config_.n_layers ? layer_rows(layer + 1).input : scratch(kFinalInput, d);
 
   const bool is_absorbed = absorbs_last_layer_ && layer + 1 == config_.n_layers;
   if (is_absorbed)
-    attend_absorbed(layer, begin, end, scored, first_tile, end_tile);
+    attend_absorbed(layer, rows, begin, end, scored, first_tile, end_tile);
   else
-    attend(layer, begin, end, scored, first_tile, end_tile);
+    attend(layer, rows, begin, end, scored, first_tile, end_tile);
   stream_.linear(linear_number(layer, kOutputLinear), scored, end, rows.attention, rows.middle, rows.input);
 
   stream_.norm(norm_shape(block.norm2), d, scored, end, rows.middle, rows.normed2, rows.statistics2);
@@ -249,17 +255,16 @@ void Transformer<Real>::forward_layer(int layer, Index begin, Index end, Index s
 }
 
 template <class Real>
-void Transformer<Real>::attend(int layer, Index begin, Index end, Index scored, Index first_tile, Index end_tile) {
-  const LayerRows rows = layer_rows(layer);
-  queries_keys_and_values(layer, begin, end, scored);
+void Transformer<Real>::attend(int layer, const LayerRows& rows, Index begin, Index end, Index scored, Index first_tile,
+                               Index end_tile) {
+  queries_keys_and_values(layer, rows, begin, end, scored);
   if (config_.position == Position::rope) stream_.rotate(begin, end, rows.qkv, false);
   stream_.attend(first_tile, end_tile, rows.qkv, rows.attention, saved_attention(layer, first_tile, end_tile));
 }
 
 template <class Real>
-void Transformer<Real>::attend_absorbed(int layer, Index begin, Index end, Index scored, Index first_tile,
-                                        Index end_tile) {
-  const LayerRows rows = layer_rows(layer);
+void Transformer<Real>::attend_absorbed(int layer, const LayerRows& rows, Index begin, Index end, Index scored,
+                                        Index first_tile, Index end_tile) {
   const Index d = config_.d_model;
   const int linear = linear_number(layer, kQkvLinear);
   stream_.norm(norm_shape(table_.blocks[static_cast<size_t>(layer)].norm1), d, begin, end, rows.input, rows.normed1,
@@ -275,8 +280,8 @@ void Transformer<Real>::attend_absorbed(int layer, Index begin, Index end, Index
 }
 
 template <class Real>
-void Transformer<Real>::queries_keys_and_values(int layer, Index begin, Index end, Index scored) {
-  const LayerRows rows = layer_rows(layer);
+void Transformer<Real>::queries_keys_and_values(int layer, const LayerRows& rows, Index begin, Index end,
+                                                Index scored) {
   if (const auto* tables = tables_of(layer))
     return tables->look_up(batch_, begin, end, rows.input, rows.statistics1, rows.qkv);
   const NormShape norm = norm_shape(table_.blocks[static_cast<size_t>(layer)].norm1);

@@ -100,7 +100,10 @@ class Transformer {
 
   /// Memory for the rows at work, by their numbers in the batch: nothing is there of the rows before them.
   Rows<Real> scratch(int slot, Index columns) { return stream_.scratch(slot, n_rows_, columns).from(-first_row_); }
+  int slot_of(int layer, LayerSlot slot) const;
   LayerRows layer_rows(int layer);
+  /// What a layer reads; behind the last one, what the head does.
+  Rows<Real> input_of(int layer);
   Real* saved_attention(int layer, Index first_tile, Index end_tile);
   int linear_number(int layer, int which) const {
     return 4 * layer + which;
@@ -128,10 +131,11 @@ class Transformer {
   void forward(Index begin, Index end, Index scored, Index first_tile, Index scored_tile, Index end_tile);
   void forward_layer(int layer, Index begin, Index end, Index scored, Index first_tile, Index end_tile);
   /// attention of the tiles [first_tile, end_tile), whose rows begin at `scored` and whose keys at `begin`.
-  void attend(int layer, Index begin, Index end, Index scored, Index first_tile, Index end_tile);
-  void attend_absorbed(int layer, Index begin, Index end, Index scored, Index first_tile, Index end_tile);
+  void attend(int layer, const LayerRows& rows, Index begin, Index end, Index scored, Index first_tile, Index end_tile);
+  void attend_absorbed(int layer, const LayerRows& rows, Index begin, Index end, Index scored, Index first_tile,
+                       Index end_tile);
   /// qkv of the rows [begin, end) before rotation; of those before `scored` the queries need not be computed.
-  void queries_keys_and_values(int layer, Index begin, Index end, Index scored);
+  void queries_keys_and_values(int layer, const LayerRows& rows, Index begin, Index end, Index scored);
   void head(Index begin, Index end);
   void head_backward(Index begin, Index end);
   void backward(Index end, Index scored, Index scored_tile, Index end_tile);
