@@ -156,12 +156,14 @@ class TimedStream final : public Stream<float> {
   template <class Work>
   void attention(Stage stage, double flops, Index first_tile, Index end_tile, Work work) {
     double pairs = 0, vectors = 0;
-    for (Index t = first_tile; t < end_tile; ++t) {
-      const Tile& tile = batch_.tiles[static_cast<size_t>(t)];
-      for (auto key = tile.key_begin; key < tile.key_end; ++key)
-        pairs += std::popcount(batch_.key_mask[static_cast<size_t>(key)]);
-      vectors += 2 * (tile.key_end - tile.key_begin) + 2 * tile.n_rows;
-    }
+    clock_.time(Stage::measuring, 0, 0, [&] {
+      for (Index t = first_tile; t < end_tile; ++t) {
+        const Tile& tile = batch_.tiles[static_cast<size_t>(t)];
+        for (auto key = tile.key_begin; key < tile.key_end; ++key)
+          pairs += std::popcount(batch_.key_mask[static_cast<size_t>(key)]);
+        vectors += 2 * (tile.key_end - tile.key_begin) + 2 * tile.n_rows;
+      }
+    });
     const auto width = static_cast<double>(width_);
     clock_.time(stage, flops * pairs * width, flops * vectors * width, work);
   }
