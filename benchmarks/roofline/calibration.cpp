@@ -1,5 +1,7 @@
 #include "benchmarks/roofline/calibration.h"
 
+#include <algorithm>
+
 #include "cpp/backend/cpu/kernel_table.h"
 #include "cpp/base/memory.h"
 
@@ -48,6 +50,7 @@ double matrix_rate() {
   AlignedBuffer<float> a(kRows * kDepth, "calibration"), b(kDepth * kColumns, "calibration"),
       c(kRows * kColumns, "calibration"),
       packed(static_cast<size_t>(kernels.packed_size(kDepth, kColumns)), "calibration");
+  std::fill_n(a.data(), a.size(), 1.0F);  // zeros would be left out
   kernels.pack_panels(b.data(), kColumns, 1, kDepth, kColumns, packed.data());
   MatmulArgs<float> args{};
   args.a = a.data(), args.a_stride = kDepth, args.m = kRows, args.k = kDepth, args.n = kColumns;
