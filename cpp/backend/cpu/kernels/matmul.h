@@ -85,6 +85,7 @@ struct BlockArgs {
   Index a_stride, depth;
   const uint64_t* nonzero;  // where zeros are left out: for each row, which of its numbers are not 0
   const Real* b;            // slice of a panel
+  Index panel_step;         // where zeros are left out: from there to that of the next panel
   const Real* bias;         // null: start from 0
   const Real* residual;     // null: nothing is added; c itself to accumulate
   Index residual_stride;
@@ -97,16 +98,17 @@ struct BlockArgs {
   Index other_stride;
 };
 
-// Adds a row of A times the slice of B to the sums, leaving zeros out; the same bits.
+// Adds a row of A times slices of panels of B, which lie panel_step apart, to the sums, leaving zeros out; the same bits.
 template <class Real, int kVectors>
-inline void multiply_nonzeros(const Real* a, uint64_t nonzero, const Real* b, Vector<Real>* sum) {
+inline void multiply_nonzeros(const Real* a, uint64_t nonzero, const Real* b, Index panel_step, Vector<Real>* sum) {
   constexpr int kWidth = kLanes<Real>;
   for (uint64_t left = nonzero; left != 0; left &= left - 1) {
     const Index k = __builtin_ctzll(left);
     const Vector<Real> x = broadcast<Real>(a[k]);
-    const Real* row = b + k * kVectors * kWidth;
+    const Real* row = b + k * kPanelWidth<Real>;
     AGPT_UNROLL
-    for (int j = 0; j < kVectors; ++j) sum[j] += x * load(row + j * kWidth);
+    for (int j = 0; j < kVectors; ++j)
+      sum[j] += x * load(row + j / kPanelVectors * panel_step + j % kPanelVectors * kWidth);
   }
 }
 
@@ -122,7 +124,7 @@ inline void multiply_block(const BlockArgs<Real>& args) {
   }
   const Real *a = args.a, *b = args.b;
   const Index a_stride = args.a_stride;
-  if constexpr (kSkipsZeros) multiply_nonzeros<Real, kVectors>(a, *args.nonzero, b, sum[0]);
+  if constexpr (kSkipsZeros) multiply_nonzeros<Real, kVectors>(a, *args.nonzero, b, args.panel_step, sum[0]);
   for (Index k = 0; k < args.depth && !kSkipsZeros; ++k, b += kVectors * kWidth) {
     Vector<Real> columns[kVectors];
     AGPT_UNROLL
@@ -208,40 +210,60 @@ inline void set_finish(const MatmulArgs<Real>& m, bool is_partial_sum, Index row
   }
 }
 
+// Rows and a slice of the sum from `k` on; all panels before `column` are whole.
+template <class Real>
+inline BlockArgs<Real> slice_of(const MatmulArgs<Real>& m, Index row, Index column, Index k, Index depth) {
+  BlockArgs<Real> block;
+  const Index left = m.n - column < kPanelWidth<Real> ? m.n - column : kPanelWidth<Real>;
+  const Index width = (left + kLanes<Real> - 1) / kLanes<Real> * kLanes<Real>;
+  block.a = m.a + row * m.a_stride + k;
+  block.a_stride = m.a_stride;
+  block.depth = depth;
+  block.b = m.packed + m.k * column + k * width;
+  block.panel_step = m.k * kPanelWidth<Real>;
+  block.bias = k == 0 && m.bias != nullptr ? m.bias + column : nullptr;
+  block.c = m.c + row * m.c_stride + column;
+  block.c_stride = m.c_stride;
+  block.residual = k > 0 ? block.c : m.residual != nullptr ? m.residual + row * m.residual_stride + column : nullptr;
+  block.residual_stride = k > 0 ? m.c_stride : m.residual_stride;
+  set_finish(m, k + depth < m.k, row, column, block);
+  return block;
+}
+
+// Whole panels, as many as a mask serves, of a slice of A with many zeros.
+template <class Real>
+inline void multiply_by_zeros(Index rows, BlockArgs<Real> block) {
+  // Before the products, or each row would wait for its mask behind those of the row before it.
+  uint64_t nonzero[kRowBlock];
+  for (Index r = 0; r < rows; ++r) nonzero[r] = nonzeros(block.a + r * block.a_stride, block.depth);
+  block.nonzero = nonzero;
+  multiply_panel<Real, kVectorsOfMask, true>(rows, block);
+}
+
 template <class Real>
 void matmul(const MatmulArgs<Real>& m) {
+  constexpr Index kGroup = kColumnsOfMask<Real>;
   const Index depth_block = m.k > kLongestDepth ? kDepthBlock : m.k;
   for (Index row = 0; row < m.m; row += kRowBlock) {
     const Index rows = m.m - row < kRowBlock ? m.m - row : kRowBlock;
-    const Real* panel = m.packed;
-    for (Index column = 0; column < m.n; column += kPanelWidth<Real>) {
-      const Index used = m.n - column < kPanelWidth<Real> ? m.n - column : kPanelWidth<Real>;
-      const Index vectors = (used + kLanes<Real> - 1) / kLanes<Real>;
-      Real* c = m.c + row * m.c_stride + column;
+    for (Index group = 0; group < m.n; group += kGroup) {
+      const bool is_whole = m.n - group > kGroup - kLanes<Real>;
       for (Index k = 0; k < m.k || k == 0; k += depth_block) {
-        BlockArgs<Real> block;
-        block.a = m.a + row * m.a_stride + k;
-        block.a_stride = m.a_stride;
-        block.depth = m.k - k < depth_block ? m.k - k : depth_block;
-        block.b = panel + k * vectors * kLanes<Real>;
-        block.bias = k == 0 && m.bias != nullptr ? m.bias + column : nullptr;
-        block.residual = k > 0 ? c : m.residual != nullptr ? m.residual + row * m.residual_stride + column : nullptr;
-        block.residual_stride = k > 0 ? m.c_stride : m.residual_stride;
-        block.c = c;
-        block.c_stride = m.c_stride;
-        set_finish(m, k + block.depth < m.k, row, column, block);
-        if (vectors == kPanelVectors && block.depth <= kMaskedColumns &&
-            has_many_zeros(block.a, block.a_stride, rows, block.depth)) {
-          // Before the products, or each row would wait for its mask behind those of the row before it.
-          uint64_t nonzero[kRowBlock];
-          for (Index r = 0; r < rows; ++r) nonzero[r] = nonzeros(block.a + r * block.a_stride, block.depth);
-          block.nonzero = nonzero;
-          multiply_panel<Real, kPanelVectors, true>(rows, block);
-        } else {
-          multiply_narrow_panel<Real, kPanelVectors>(vectors, rows, block);
+        const Index depth = m.k - k < depth_block ? m.k - k : depth_block;
+        if constexpr (kFindsZeros) {
+          if (is_whole && depth <= kMaskedColumns &&
+              has_many_zeros(m.a + row * m.a_stride + k, m.a_stride, rows, depth)) {
+            multiply_by_zeros(rows, slice_of(m, row, group, k, depth));
+            continue;
+          }
+        }
+        const Index end = m.n - group < kGroup ? m.n : group + kGroup;
+        for (Index column = group; column < end; column += kPanelWidth<Real>) {
+          const Index used = end - column < kPanelWidth<Real> ? end - column : kPanelWidth<Real>;
+          multiply_narrow_panel<Real, kPanelVectors>((used + kLanes<Real> - 1) / kLanes<Real>, rows,
+                                                     slice_of(m, row, column, k, depth));
         }
       }
-      panel += m.k * vectors * kLanes<Real>;
     }
   }
 }

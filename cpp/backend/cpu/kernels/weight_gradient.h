@@ -83,7 +83,7 @@ struct ColumnsOfRows {
   }
 };
 
-// w (columns of a, a panel of y) += a' y over the rows, leaving out zeros of a.
+// w (columns of a, some vectors of y) += a' y over the rows, leaving out zeros of a.
 template <class Real>
 inline void accumulate_nonzeros(const Real* a, Index a_stride, Index columns, const Real* y, Index y_stride, Index rows,
                                 Real* w, Index w_stride) {
@@ -94,36 +94,36 @@ inline void accumulate_nonzeros(const Real* a, Index a_stride, Index columns, co
       some.take(a + first, a_stride, rows - row < kMaskedColumns ? rows - row : kMaskedColumns);
       for (Index c = 0; c < kWidth && first + c < columns; ++c) {
         Real* to = w + (first + c) * w_stride;
-        Vector<Real> sum[kPanelVectors];
+        Vector<Real> sum[kVectorsOfMask];
         AGPT_UNROLL
-        for (int j = 0; j < kPanelVectors; ++j) sum[j] = load(to + j * kWidth);
+        for (int j = 0; j < kVectorsOfMask; ++j) sum[j] = load(to + j * kWidth);
         for (uint64_t left = some.nonzero[c]; left != 0; left &= left - 1) {
           const Index r = __builtin_ctzll(left);
           const Vector<Real> x = broadcast<Real>(some.value[c][r]);
           AGPT_UNROLL
-          for (int j = 0; j < kPanelVectors; ++j) sum[j] += x * load(y + r * y_stride + j * kWidth);
+          for (int j = 0; j < kVectorsOfMask; ++j) sum[j] += x * load(y + r * y_stride + j * kWidth);
         }
         AGPT_UNROLL
-        for (int j = 0; j < kPanelVectors; ++j) store(to + j * kWidth, sum[j]);
+        for (int j = 0; j < kVectorsOfMask; ++j) store(to + j * kWidth, sum[j]);
       }
     }
 }
 
-// w (k, a panel of y) += a' y where a has many zeros.
+// w (k, some vectors of y) += a' y where a has many zeros.
 template <class Real>
 inline void accumulate_by_zeros_of_a(const Real* a, Index a_stride, const Real* y, Index y_stride, Index rows, Index k,
                                      Real* w, Index w_stride, bool accumulate) {
   if (!accumulate)
     for (Index i = 0; i < k; ++i)
-      for (int j = 0; j < kPanelVectors; ++j) store(w + i * w_stride + j * kLanes<Real>, Vector<Real>{});
+      for (int j = 0; j < kVectorsOfMask; ++j) store(w + i * w_stride + j * kLanes<Real>, Vector<Real>{});
   accumulate_nonzeros(a, a_stride, k, y, y_stride, rows, w, w_stride);
 }
 
-// w (k, a panel of y) += a' y where y has many zeros: square blocks of the transpose, y' a. k is a multiple of the panel.
+// w (k, some vectors of y) += a' y where y has many zeros: square blocks of the transpose, y' a. k is a multiple of their columns.
 template <class Real>
 inline void accumulate_by_zeros_of_y(const Real* a, Index a_stride, const Real* y, Index y_stride, Index rows, Index k,
                                      Real* w, Index w_stride, bool accumulate) {
-  constexpr Index kSide = kPanelWidth<Real>, kWidth = kLanes<Real>;
+  constexpr Index kSide = kColumnsOfMask<Real>, kWidth = kLanes<Real>;
   for (Index first = 0; first < k; first += kSide) {
     alignas(AGPT_VECTOR_BYTES) Real block[kSide * kSide] = {};
     accumulate_nonzeros(y, y_stride, kSide, a + first, a_stride, rows, block, kSide);
@@ -160,16 +160,20 @@ inline void accumulate_dense(const Real* a, Index a_stride, const Real* y, Index
 template <class Real>
 void matmul_transposed(const Real* a, Index a_stride, const Real* y, Index y_stride, Index rows, Index k, Index n,
                        Real* w, Index w_stride, bool accumulate) {
-  constexpr Index kWidth = kPanelWidth<Real>;
-  if (n % kWidth == 0 && has_many_zeros(a, a_stride, rows, k)) {
-    for (Index column = 0; column < n; column += kWidth)
-      accumulate_by_zeros_of_a(a, a_stride, y + column, y_stride, rows, k, w + column, w_stride, accumulate);
-  } else if (n % kWidth == 0 && k % kWidth == 0 && has_many_zeros(y, y_stride, rows, n)) {
-    for (Index column = 0; column < n; column += kWidth)
-      accumulate_by_zeros_of_y(a, a_stride, y + column, y_stride, rows, k, w + column, w_stride, accumulate);
-  } else {
-    accumulate_dense(a, a_stride, y, y_stride, rows, k, n, w, w_stride, accumulate);
+  if constexpr (kFindsZeros) {
+    constexpr Index kWidth = kColumnsOfMask<Real>;
+    if (n % kWidth == 0 && has_many_zeros(a, a_stride, rows, k)) {
+      for (Index column = 0; column < n; column += kWidth)
+        accumulate_by_zeros_of_a(a, a_stride, y + column, y_stride, rows, k, w + column, w_stride, accumulate);
+      return;
+    }
+    if (n % kWidth == 0 && k % kWidth == 0 && has_many_zeros(y, y_stride, rows, n)) {
+      for (Index column = 0; column < n; column += kWidth)
+        accumulate_by_zeros_of_y(a, a_stride, y + column, y_stride, rows, k, w + column, w_stride, accumulate);
+      return;
+    }
   }
+  accumulate_dense(a, a_stride, y, y_stride, rows, k, n, w, w_stride, accumulate);
 }
 
 // Several vectors of columns at a time: each is a chain of additions, which wait for each other.
