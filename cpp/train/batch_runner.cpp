@@ -201,7 +201,6 @@ BatchTotals BatchRunner<Real>::run_slot(const StepWork& work, Index begin, Index
   for (Index number = begin; number < end; ++number) {
     if (check) check();
     RowBatch& batch = worker.batch;
-    watch.lap();
     if (number == 0)
       std::swap(batch, first_batch_);
     else
@@ -213,7 +212,6 @@ BatchTotals BatchRunner<Real>::run_slot(const StepWork& work, Index begin, Index
     totals.computing_seconds += watch.lap();
   }
   totals.loss += worker.stream->take_loss();
-  totals.computing_seconds += watch.lap();
   return totals;
 }
 

@@ -12,7 +12,7 @@ MOST_PATHS = 16  # of the units of a step
 
 
 class StepReport(NamedTuple):
-    """What one optimizer step did; a tuple, because tiny models make 50,000 steps a second."""
+    """What one optimizer step did; a tuple, because tiny models make 100,000 steps a second."""
 
     step: int
     """Number of the step, from 1."""

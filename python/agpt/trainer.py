@@ -100,21 +100,10 @@ class Trainer:
         Ctrl-C; both leave the model as it was before the step.
         """
         self._send_parameters()
-        report = self._engine.step()
+        report = StepReport(*self._engine.step())
         if self._is_on_device:
             self.model.parameter_buffer.updated_at(self._engine)
-        return StepReport(
-            step=report.step,
-            loss=report.loss,
-            positions=report.positions,
-            weight=report.weight,
-            lr=report.learning_rate,
-            grad_norm=report.gradient_norm,
-            seconds=report.seconds,
-            building_seconds=report.building_seconds,
-            computing_seconds=report.computing_seconds,
-            update_seconds=report.update_seconds,
-        )
+        return report
 
     def gradients(self) -> tuple[float, Tensors]:
         """Mean loss over the whole pass (nats) and its float64 gradient by parameter; no update."""
