@@ -36,35 +36,40 @@ Index packed_size(Index k, Index n) {
   return k * ((n + kLanes<Real> - 1) / kLanes<Real> * kLanes<Real>);
 }
 
-// One vector of columns of a panel: packed[i * width + j] = b[i * row_step + j * column_step] over k rows, columns from
-// `used` on zero. A row or a column is contiguous.
+// One panel, of `used` columns: packed[i * width + j] = b[i * row_step + j * column_step] over k rows, and zeros for the
+// columns from `used` to `width`. Rows of B are contiguous:
 template <class Real>
-inline void pack_vector(const Real* b, Index row_step, Index column_step, Index k, Index used, Index width,
-                        Real* packed) {
+inline void pack_rows(const Real* b, Index row_step, Index k, Index used, Index width, Real* packed) {
   constexpr Index kWidth = kLanes<Real>;
-  if (column_step == 1) {
-    for (Index i = 0; i < k; ++i)
-      store(packed + i * width, used == kWidth ? load(b + i * row_step) : load_first(b + i * row_step, used));
-    return;
+  for (Index i = 0; i < k; ++i, b += row_step, packed += width) {
+    Index j = 0;
+    for (; j + kWidth <= used; j += kWidth) store(packed + j, load(b + j));
+    if (j < used) store(packed + j, load_first(b + j, used - j));
   }
-  for (Index i = 0; i < k; i += kWidth) {
-    const Index rows = k - i < kWidth ? k - i : kWidth;
-    Vector<Real> square[kWidth];
-    if (used == kWidth && rows == kWidth) {
-      AGPT_UNROLL
-      for (Index j = 0; j < kWidth; ++j) square[j] = load(b + i + j * column_step);
-    } else {
-      for (Index j = 0; j < kWidth; ++j)
-        square[j] = j < used ? load_first(b + i + j * column_step, rows) : Vector<Real>{};
+}
+// Columns of B are contiguous:
+template <class Real>
+inline void pack_columns(const Real* b, Index column_step, Index k, Index used, Index width, Real* packed) {
+  constexpr Index kWidth = kLanes<Real>;
+  for (Index first = 0; first < used; first += kWidth, b += kWidth * column_step, packed += kWidth)
+    for (Index i = 0; i < k; i += kWidth) {
+      const Index rows = k - i < kWidth ? k - i : kWidth, columns = used - first < kWidth ? used - first : kWidth;
+      Vector<Real> square[kWidth];
+      if (columns == kWidth && rows == kWidth) {
+        AGPT_UNROLL
+        for (Index j = 0; j < kWidth; ++j) square[j] = load(b + i + j * column_step);
+      } else {
+        for (Index j = 0; j < kWidth; ++j)
+          square[j] = j < columns ? load_first(b + i + j * column_step, rows) : Vector<Real>{};
+      }
+      transpose<Real>(square);
+      if (rows == kWidth) {
+        AGPT_UNROLL
+        for (Index j = 0; j < kWidth; ++j) store(packed + (i + j) * width, square[j]);
+      } else {
+        for (Index j = 0; j < rows; ++j) store(packed + (i + j) * width, square[j]);
+      }
     }
-    transpose<Real>(square);
-    if (rows == kWidth) {
-      AGPT_UNROLL
-      for (Index j = 0; j < kWidth; ++j) store(packed + (i + j) * width, square[j]);
-    } else {
-      for (Index j = 0; j < rows; ++j) store(packed + (i + j) * width, square[j]);
-    }
-  }
 }
 
 template <class Real>
@@ -72,9 +77,11 @@ void pack_panels(const Real* b, Index row_step, Index column_step, Index k, Inde
   for (Index first = 0; first < n; first += kPanelWidth<Real>) {
     const Index used = n - first < kPanelWidth<Real> ? n - first : kPanelWidth<Real>;
     const Index width = (used + kLanes<Real> - 1) / kLanes<Real> * kLanes<Real>;
-    for (Index j = 0; j < used; j += kLanes<Real>)
-      pack_vector<Real>(b + (first + j) * column_step, row_step, column_step, k,
-                        used - j < kLanes<Real> ? used - j : kLanes<Real>, width, packed + j);
+    const Real* panel = b + first * column_step;
+    if (column_step == 1)
+      pack_rows(panel, row_step, k, used, width, packed);
+    else
+      pack_columns(panel, column_step, k, used, width, packed);
     packed += k * width;
   }
 }
