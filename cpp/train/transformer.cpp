@@ -10,7 +10,7 @@ namespace {
 enum Linear { kQkvLinear, kOutputLinear, kUpLinear, kDownLinear };
 
 // A multiply-add for a single query takes as long as so many in the product of two matrices.
-constexpr double kSingleQueryCost = 4;
+constexpr double kSingleQueryCost = 1.5;
 
 ElementwiseActivation activation_of(const ModelConfig& config) {
   switch (config.activation) {
