@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cpp/backend/host_gradient.h"
+#include "cpp/base/denormals.h"
 
 namespace agpt {
 namespace {
@@ -90,8 +91,10 @@ class HostTrainingState final : public TrainingState<Real> {
     const OptimizerStep<Real> optimizer(config, step.number, step.learning_rate,
                                         scale_ * config.clip_factor(result.gradient_norm), arrays_.gradient,
                                         arrays_.parameters, arrays_.moments, loops_);
-    backend_.share(static_cast<Index>(parts_.size()), static_cast<Index>(arrays_.parameters.size()),
-                   [&](Index part) { optimizer.update(parts_[static_cast<size_t>(part)].flat); });
+    backend_.share(static_cast<Index>(parts_.size()), static_cast<Index>(arrays_.parameters.size()), [&](Index part) {
+      const FlushDenormals flush;  // moments of what is seen rarely fade away
+      optimizer.update(parts_[static_cast<size_t>(part)].flat);
+    });
     return result;
   }
 
