@@ -41,7 +41,7 @@ Trainer<Real>::Trainer(const ModelConfig& model, const TrainerConfig& config, st
 
 template <class Real>
 void Trainer<Real>::send_changes() {
-  if (parameters_are_new_) state_->send_parameters();
+  if (parameters_are_new_ || state_->is_in_place()) state_->send_parameters();
   if (moments_are_new_) state_->send_moments();
   parameters_are_new_ = moments_are_new_ = false;
 }
@@ -101,7 +101,6 @@ StepReport Trainer<Real>::step(const InterruptCheck& check) {
   require_finite("loss", report.loss, report.step, report.learning_rate);
   require_finite("gradient", report.gradient_norm, report.step, report.learning_rate);
   ++step_count_;
-  parameters_are_new_ = state_->is_in_place();
   report.update_seconds = watch.lap();
   report.seconds = watch.seconds();
   return report;

@@ -55,7 +55,7 @@ class Trainer {
   /// `n_positions`.
   BatchTotals evaluate(const StepWork& work, Index n_positions, const InterruptCheck& check);
 
-  /// Call after the parameters were changed from outside.
+  /// Call after the parameters were changed from outside, where updates are not in place.
   void parameters_changed() { parameters_are_new_ = true; }
 
   const StepSource& source() const { return *source_; }

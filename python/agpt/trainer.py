@@ -274,9 +274,14 @@ class Trainer:
         return trainer
 
     def _send_parameters(self) -> None:
-        """Before the engine computes: the caller may have written to model.parameters()."""
+        """Before the engine computes: the caller may have written to model.parameters().
+
+        In host memory it reads them anew whenever it computes.
+        """
         buffer = self.model.parameter_buffer
-        if not buffer.is_newer_at(self._engine):
+        if not self._is_on_device:
+            buffer.settle()
+        elif not buffer.is_newer_at(self._engine):
             buffer.settle()
             self._engine.parameters_changed()
 
