@@ -100,7 +100,7 @@ class Trainer:
         Ctrl-C; both leave the model as it was before the step.
         """
         self._send_parameters()
-        report = StepReport(*self._engine.step())
+        report = StepReport(*self._engine.step().fields())
         if self._is_on_device:
             self.model.parameter_buffer.updated_at(self._engine)
         return report

@@ -77,13 +77,6 @@ void bind_trainer_config(nb::module_& m) {
   def_number(config, "total_steps", [](TrainerConfig& c) -> auto& { return c.schedule.total_steps; });
 }
 
-/// In the order of agpt.StepReport. A tuple, because reading ten attributes takes a tenth of a small model's step.
-auto as_tuple(const agpt::StepReport& report) {
-  return std::make_tuple(report.step, report.loss, report.positions, report.weight, report.learning_rate,
-                         report.gradient_norm, report.seconds, report.building_seconds, report.computing_seconds,
-                         report.update_seconds);
-}
-
 /// A trainer with the parameters that it updates in place.
 template <class Real>
 struct BoundTrainer {
@@ -94,11 +87,6 @@ struct BoundTrainer {
             model, config, std::move(source),
             agpt::make_backend<Real>(backend, agpt::model_shape(model, agpt::ParameterTable(model)), config.backend),
             std::span<Real>(flat.data(), flat.size())) {}
-
-  agpt::StepReport step() {
-    nb::gil_scoped_release release;
-    return trainer.step(interrupt_check());
-  }
 
   template <class Id>
   nb::tuple evaluate(const Ids<Id>& tokens, const Ids<int64_t>& document_starts, Index context, Index stride,
@@ -144,9 +132,12 @@ void bind_trainer_of(nb::module_& m, const char* name) {
                     const std::string&>(),
            "config"_a, "options"_a, "source"_a, "parameters"_a.noconvert(), "backend"_a = "cpu", nb::keep_alive<1, 4>())
       .def(
-          "step", [](Bound& self) { return as_tuple(self.step()); },
-          "One optimizer step; returns the fields of agpt.StepReport. NonFiniteError, or KeyboardInterrupt on Ctrl-C, "
-          "leave the parameters unchanged.")
+          "step",
+          [](Bound& self) {
+            nb::gil_scoped_release release;
+            return self.trainer.step(interrupt_check());
+          },
+          "One optimizer step. NonFiniteError, or KeyboardInterrupt on Ctrl-C, leave the parameters unchanged.")
       .def(
           "evaluate_source",
           [](Bound& self, const StepSource& source) {
@@ -208,6 +199,19 @@ void bind_trainer_of(nb::module_& m, const char* name) {
 
 void bind_trainer(nb::module_& m) {
   bind_trainer_config(m);
+  nb::class_<agpt::StepReport>(m, "StepReport", "What one optimizer step did.")
+      .def_ro("step", &agpt::StepReport::step, "Number of the step, from 1.")
+      .def_ro("loss", &agpt::StepReport::loss, "Mean weighted cross-entropy before the update, nats.")
+      .def_ro("positions", &agpt::StepReport::positions, "Positions that had targets.")
+      .def_ro("weight", &agpt::StepReport::weight, "Sum of their weights.")
+      .def(
+          "fields",
+          [](const agpt::StepReport& report) {
+            return std::make_tuple(report.step, report.loss, report.positions, report.weight, report.learning_rate,
+                                   report.gradient_norm, report.seconds, report.building_seconds,
+                                   report.computing_seconds, report.update_seconds);
+          },
+          "Those of agpt.StepReport, in its order: to read them one by one takes a tenth of a small model's step.");
   nb::class_<agpt::DeviceStatistics>(m, "DeviceStatistics", "Counts of a device's work since its backend was made.")
       .def_ro("launches", &agpt::DeviceStatistics::launches)
       .def_ro("graph_launches", &agpt::DeviceStatistics::graph_launches)
