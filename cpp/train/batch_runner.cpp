@@ -201,12 +201,13 @@ BatchTotals BatchRunner<Real>::run_slot(const StepWork& work, Index begin, Index
   for (Index number = begin; number < end; ++number) {
     if (check) check();
     RowBatch& batch = worker.batch;
-    if (number == 0)
+    if (number == 0) {
       std::swap(batch, first_batch_);
-    else
+    } else {
       build(work, number, batch);
+      totals.building_seconds += watch.lap();
+    }
     if (batch.n_rows() == 0) continue;
-    totals.building_seconds += watch.lap();
     compute(worker, batch, gradient, totals);
     totals.count(batch);
     totals.computing_seconds += watch.lap();

@@ -104,6 +104,7 @@ struct BoundTrainer {
 
   Flat<Real> parameters;
   agpt::Trainer<Real> trainer;
+  const agpt::InterruptCheck check = interrupt_check();  // of all steps: they may be shorter than its interval
 };
 
 template <class Real, class Id>
@@ -135,7 +136,7 @@ void bind_trainer_of(nb::module_& m, const char* name) {
           "step",
           [](Bound& self) {
             nb::gil_scoped_release release;
-            return self.trainer.step(interrupt_check());
+            return self.trainer.step(self.check);
           },
           "One optimizer step. NonFiniteError, or KeyboardInterrupt on Ctrl-C, leave the parameters unchanged.")
       .def(
