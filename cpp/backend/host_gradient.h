@@ -57,7 +57,6 @@ class HostGradient final : public Gradient<Real> {
                                                  : values_.data() + layout_.offset[static_cast<size_t>(number)];
   }
 
-  const PaddedLayout& layout() const { return layout_; }
   /// To add to.
   Rows<Real> tensor(int number) {
     const Rows<Real> rows = whole_tensor(number);
