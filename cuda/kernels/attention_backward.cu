@@ -50,8 +50,7 @@ __device__ void backward_of_queries(const HeadWarp<Real, kColumns, kOneWarp>& wa
   }
 #pragma unroll
   for (int c = 0; c < kColumns; ++c) with_dp[c] -= mean * without[c];
-  if (present)
-    warp.store(with_dp, rows.dqkv.data + row * rows.dqkv.stride + warp.head.column, warp.score_scale());
+  if (present) warp.store(with_dp, rows.dqkv.data + row * rows.dqkv.stride + warp.head.column, warp.score_scale());
 }
 
 // A lane is a key, 32 of the tile's at a time: the gradients of k and v over the tile's queries.
