@@ -142,7 +142,7 @@ TEST_CASE("tables of the first layer give several gradients the sum of the batch
         Transformer<double> transformer(model.config, table, *stream, &first_layer);
         first_layer.start(announced);
         const bool has_use = model.config.n_layers > 0 && !model.config.embedding_norm;
-        CHECK((first_layer.tables() != nullptr) == (announced > 1 && has_use));
+        CHECK((first_layer.tables() != nullptr) == (announced > 1 && has_use && name.starts_with("cpu")));
         for (RowBatch& batch : batches) build_tiles(batch, backend->tile_rows());
         transformer.add_loss_and_gradient(batches[1], *gradients[0]);
         stream->take_loss();
