@@ -52,8 +52,8 @@ struct TensorUpdate {
 template <class Real>
 void update_tensor(const TensorUpdate<Real>& update);
 
-/// sum (n) = the `n_addends` addends, n numbers each, one after the other, each times scale; += unless `overwrite`. Returns the sum of
-/// the squares of what sum holds then.
+/// sum (n) = the `n_addends` addends, n numbers each, one after the other, each times scale; += unless `overwrite`.
+/// Returns the sum of the squares of what sum holds then.
 template <class Real>
 double add_gradients(double* sum, const Real* const* addends, int n_addends, Index n, double scale, bool overwrite);
 

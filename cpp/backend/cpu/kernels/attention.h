@@ -1,7 +1,7 @@
 // Attention of one head for a tile of up to as many rows as a vector has lanes. Scores and their gradients have the rows
-// in the lanes (kernels/attention_scores.h). Sums over keys and over rows have the
-// columns of the head in the lanes (kernels/attention_sums.h). No sum crosses lanes, and dK and dV are plain additions
-// in a fixed order, so results repeat exactly. A key that a row does not see gets probability exactly 0 there.
+// in the lanes (kernels/attention_scores.h), sums over keys and over rows the columns of the head
+// (kernels/attention_sums.h). No sum crosses lanes, and dK and dV are plain additions in a fixed order, so results repeat
+// exactly. A key that a row does not see gets probability exactly 0 there.
 //
 // Columns of the head are taken in chunks of 16, 8, 4, 2 and 1, so that any width works and the common ones (16, 32,
 // 64) run whole chunks in registers. Scores go through memory between chunks, which stays in the first-level cache.
